@@ -1,0 +1,1 @@
+"""The local journal: a segmented, checksummed, group-committed log."""

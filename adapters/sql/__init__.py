@@ -1,0 +1,1 @@
+"""Statement building shared by the SQL backends."""

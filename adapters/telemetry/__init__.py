@@ -1,0 +1,1 @@
+"""Observers: structured logs and Prometheus metrics."""

@@ -1,0 +1,1 @@
+"""The pure core: values and behaviour, without any technology."""

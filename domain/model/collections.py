@@ -1,0 +1,88 @@
+"""What a collection is: a declared set of records of one shape, with their fields, limits and indexes."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from functools import cached_property
+
+import msgspec
+
+MAX_INT = 2**31 - 1
+MIN_INT = -(2**31)
+MAX_TEXT_BYTES = 524_288
+
+
+class FieldType(StrEnum):
+    """The types that every backend stores without loss."""
+
+    IDENTIFIER = "identifier"  # 1-64 characters, at most 255 bytes of UTF-8, no control characters
+    TEXT = "text"  # Unicode, limited in characters or bytes
+    CHOICE = "choice"  # one word of a closed list
+    INTEGER = "integer"  # 32 bit, signed
+    OBJECT = "object"  # a JSON object, kept as the text that was sent
+    INSTANT = "instant"  # an aware datetime in UTC, microseconds
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True):
+    """One declared field of a collection."""
+
+    name: str
+    type: FieldType
+    required: bool = False  # must be in every record
+    nullable: bool = False  # null is a value; the default of a nullable field is null
+    max_chars: int | None = None  # characters, for identifiers and texts
+    max_bytes: int | None = None  # bytes of UTF-8, for texts and objects (as sent)
+    minimum: int = MIN_INT  # for integers
+    maximum: int = MAX_INT
+    choices: tuple[str, ...] = ()  # for choices
+
+    @property
+    def default(self) -> str | int | None:
+        """The value of an absent optional field, also stored in a tombstone's columns."""
+        if self.nullable:
+            return None
+        if self.type is FieldType.INTEGER:
+            return 0
+        return "{}" if self.type is FieldType.OBJECT else ""
+
+
+class Index(msgspec.Struct, frozen=True):
+    """Columns, in order, that a hot list is served by; ``-name`` is not needed: indexes are read both ways."""
+
+    fields: tuple[str, ...]
+
+
+class Collection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """A declared collection; the single source for validation, DDL, queries and documentation.
+
+    The first field is the key. ``created_at`` and ``updated_at`` are declared like any other field; ``revision``
+    and ``deleted_at`` are columns of every collection and belong to the service.
+    """
+
+    name: str
+    noun: str  # one record in words and in metric labels: "session", "task"
+    envelope: str  # the word around a batch in a request body: "sessions", "tasks"
+    fields: tuple[Field, ...]
+    indexes: tuple[Index, ...] = ()
+    parent: str | None = None  # the field that names the owning record, if there is one
+    newest_first: bool = False  # default sort: created_at descending instead of by key
+
+    @property
+    def key(self) -> str:
+        """Name of the key field."""
+        return self.fields[0].name
+
+    @cached_property
+    def data_fields(self) -> tuple[Field, ...]:
+        """The fields in ``Record.values``, in order: all declared ones but the two times."""
+        return tuple(f for f in self.fields if f.type is not FieldType.INSTANT)
+
+    @cached_property
+    def positions(self) -> dict[str, int]:
+        """Where a data field stands in ``Record.values``."""
+        return {f.name: i for i, f in enumerate(self.data_fields)}
+
+    @cached_property
+    def by_name(self) -> dict[str, Field]:
+        """The declared fields by name."""
+        return {f.name: f for f in self.fields}

@@ -1,0 +1,50 @@
+"""Revisions: 63-bit numbers that only grow: milliseconds (41 bits), instance (10 bits), counter (12 bits).
+
+The n-th successor carries from the counter into the milliseconds and leaves the instance alone, so that a frame of
+any size has contiguous revisions ``nth(first, 0) .. nth(first, count - 1)`` and two instances never meet.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+REVISION_EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
+COUNTER_BITS = 12
+INSTANCE_BITS = 10
+COUNTERS = 1 << COUNTER_BITS
+INSTANCES = 1 << INSTANCE_BITS
+_TICK_SHIFT = COUNTER_BITS + INSTANCE_BITS
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def compose(tick: int, instance: int, counter: int) -> int:
+    """The revision of a counter within a millisecond ``tick`` (since 2020) at an instance."""
+    return tick << _TICK_SHIFT | instance << COUNTER_BITS | counter
+
+
+def tick_of(revision: int) -> int:
+    """Milliseconds since 2020 of a revision."""
+    return revision >> _TICK_SHIFT
+
+
+def instance_of(revision: int) -> int:
+    """The instance that gave a revision."""
+    return revision >> COUNTER_BITS & INSTANCES - 1
+
+
+def tick_at(moment: datetime) -> int:
+    """Milliseconds since 2020 of a moment; never negative."""
+    return max(0, (moment - REVISION_EPOCH) // _MILLISECOND)
+
+
+def nth(first: int, index: int) -> int:
+    """The revision of record ``index`` of a frame whose record 0 has ``first``."""
+    counter = (first & COUNTERS - 1) + index
+    return (first & ~(COUNTERS - 1)) + ((counter >> COUNTER_BITS) << _TICK_SHIFT) + (counter & COUNTERS - 1)
+
+
+def run(first: int, count: int) -> list[int]:
+    """The revisions of a frame of ``count`` records."""
+    if (first & COUNTERS - 1) + count <= COUNTERS:
+        return list(range(first, first + count))
+    return [nth(first, i) for i in range(count)]

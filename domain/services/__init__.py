@@ -1,0 +1,1 @@
+"""Behaviour that decides something; it asks only for ports."""

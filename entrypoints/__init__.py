@@ -1,0 +1,1 @@
+"""What starts the service: HTTP, worker, command line, and the wiring."""

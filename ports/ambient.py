@@ -1,0 +1,36 @@
+"""Clock, ids and the observer: what a pure service may not take from the air."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from domain.model.observations import Observation
+
+
+class Clock(Protocol):
+    """Time."""
+
+    def now(self) -> datetime:
+        """Aware UTC wall-clock time; may jump."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back, for durations and deadlines."""
+        ...
+
+
+class Ids(Protocol):
+    """Fresh identifiers."""
+
+    def request_id(self) -> str:
+        """A unique, sortable id of a request."""
+        ...
+
+
+class Observer(Protocol):
+    """Receives every observation; logging, metrics and tracing are adapters of it."""
+
+    def __call__(self, observation: Observation) -> None:
+        """Take note. Never raises, never blocks."""
+        ...

@@ -1,0 +1,15 @@
+"""Lifecycle of everything that holds a connection, a file or a thread."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Resource(Protocol):
+    """Constructors assign; ``open`` connects; ``close`` releases. Both are idempotent."""
+
+    async def open(self) -> None:
+        """Acquire what the adapter needs. Raises StartFailure, or BackendError where a server is missing."""
+
+    async def close(self) -> None:
+        """Release everything; never raises for what is already gone."""

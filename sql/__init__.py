@@ -1,0 +1,1 @@
+"""Schema and migrations, as SQL a DBA can read."""
