@@ -1,0 +1,148 @@
+"""What a batch is made of: frames cut to size, the greatest version per key, sorted by key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import attrgetter
+
+import msgspec
+
+from domain.model.collections import Collection
+from domain.model.frames import Frame
+from domain.model.policies import BufferPolicy
+from domain.model.receipts import DeadLetter
+from domain.model.records import Record, greater
+from domain.model.revisions import nth
+from domain.services.schema import RecordSchema, raw_records
+
+_by_key = attrgetter("key")
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """Consecutive frames that are applied together; conditional ones never share a batch with others."""
+
+    frames: tuple[Frame, ...]
+
+    @property
+    def count(self) -> int:
+        """Records in the frames."""
+        return sum(frame.count for frame in self.frames)
+
+    @property
+    def through(self) -> int:
+        """Sequence of the last record."""
+        return self.frames[-1].last
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the records build on base revisions."""
+        return bool(self.frames[0].headers.base_revisions)
+
+
+def cut(frames: Sequence[Frame], size: int) -> Batch:
+    """The longest run of frames from the front that may be one batch: about ``size`` records, of one sort.
+
+    Of conditional frames a batch holds one: the next may build on what it leaves.
+    """
+    taken = [frames[0]]
+    if frames[0].headers.base_revisions:
+        return Batch(frames=tuple(taken))
+    count = frames[0].count
+    for frame in frames[1:]:
+        if count >= size or frame.headers.base_revisions:
+            break
+        taken.append(frame)
+        count += frame.count
+    return Batch(frames=tuple(taken))
+
+
+def collapse(records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
+    """The winners, one per key and sorted by key, and the superseded rest."""
+    best = {record.key: record for record in records}
+    if len(best) == len(records):
+        return sorted(records, key=_by_key), []
+    best.clear()
+    for record in records:
+        other = best.get(record.key)
+        best[record.key] = record if other is None else greater(record, other)
+    chosen = {record.revision for record in best.values()}
+    return sorted(best.values(), key=_by_key), [record for record in records if record.revision not in chosen]
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that can never be stored as it is."""
+
+    revision: int | None  # None where not even a record could be made of the text
+    sequence: int | None = None
+    code: str
+    detail: str
+
+
+def readable(schema: RecordSchema, batch: Batch) -> tuple[list[Record], list[Refused]]:
+    """The records of a batch, and those that today's rules refuse."""
+    records: list[Record] = []
+    refused: list[Refused] = []
+    for frame in batch.frames:
+        try:
+            records.extend(schema.records(frame))
+        except (ValueError, RecursionError, OverflowError, msgspec.MsgspecError):
+            for index, judged in enumerate(schema.salvage(frame)):
+                if isinstance(judged, Record):
+                    records.append(judged)
+                else:
+                    place = frame.sequence + index
+                    refused.append(Refused(revision=None, sequence=place, code="invalid_record", detail=judged))
+    return records, refused
+
+
+def dead_letter(collection: Collection, batch: Batch, refused: Refused, failed_at: str) -> DeadLetter:
+    """The letter of a refused record, with its text as received."""
+    frame, index = _locate(batch, refused)
+    raws = _raws(frame)
+    raw = raws[index] if index < len(raws) else frame.payload
+    return DeadLetter(
+        lane=collection.name,
+        sequence=frame.sequence + index,
+        key=_key_in(raw, collection.key),
+        record=raw,
+        revision=_revision(frame, index),
+        accepted_at=frame.accepted_at.isoformat(),
+        failed_at=failed_at,
+        code=refused.code,
+        detail=refused.detail,
+    )
+
+
+def is_due(policy: BufferPolicy, records: int, size: int, payload_bytes: int) -> str | None:
+    """Which trigger a backlog has pulled, if any."""
+    if records >= size:
+        return "size"
+    return "bytes" if payload_bytes >= policy.batch_bytes else None
+
+
+def _locate(batch: Batch, refused: Refused) -> tuple[Frame, int]:
+    for frame in batch.frames:
+        for index in range(frame.count):
+            if refused.sequence == frame.sequence + index or refused.revision == _revision(frame, index):
+                return frame, index
+    raise LookupError("The refused record is not of this batch.")
+
+
+def _revision(frame: Frame, index: int) -> int:
+    return nth(frame.first_revision, index)
+
+
+def _raws(frame: Frame) -> list[bytes]:
+    try:
+        return [bytes(raw) for raw in raw_records(frame.payload)]
+    except (ValueError, RecursionError, msgspec.MsgspecError):
+        return []
+
+
+def _key_in(raw: bytes, key: str) -> str:
+    try:
+        found = msgspec.json.decode(raw)
+    except (ValueError, RecursionError, msgspec.MsgspecError):
+        return ""
+    value = found.get(key, found.get("key", "")) if isinstance(found, dict) else ""
+    return value if isinstance(value, str) else ""

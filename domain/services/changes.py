@@ -1,0 +1,253 @@
+"""Changes that depend on the state they name: PATCH, DELETE and their preconditions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from weakref import WeakValueDictionary
+
+import msgspec
+
+from domain.errors import (
+    FlushIncomplete,
+    InvalidRecords,
+    ItemError,
+    PreconditionFailed,
+    RecordNotFound,
+    RecordRefused,
+    VersionStale,
+    WriteConflict,
+)
+from domain.model.changes import ChangeResult
+from domain.model.collections import Collection
+from domain.model.frames import Frame, FrameKind
+from domain.model.origin import Origin
+from domain.model.policies import BufferPolicy
+from domain.model.receipts import WriteException
+from domain.model.records import Record, Verdict
+from domain.services.buffer import NOBODY, BufferManager
+from domain.services.flush import FlushEngine
+from domain.services.merging import Proposal, merged, proposal, proposals
+from domain.services.query import QueryService
+from domain.services.registry import StorageBackendRegistry
+from domain.services.schema import Checked, RecordSchema, Schemas, Tombstone, tombstone_outline
+from ports.abilities import ConditionalWrites
+from ports.ambient import Clock
+from ports.receipts import Receipts
+
+TRIES = 4  # the first and three more after conflicts
+ANY = "*"  # If-Match: any visible record
+
+
+class _Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One item on its way: what was visible, and the whole record that shall follow it."""
+
+    index: int
+    base: Record
+    text: bytes  # JSON of the whole record
+
+
+class ChangeService:
+    """Reads the visible record under a lock, merges, appends with the base revision, waits for the verdict."""
+
+    def __init__(
+        self,
+        registry: StorageBackendRegistry,
+        schemas: Schemas,
+        buffer: BufferManager,
+        flush: FlushEngine,
+        query: QueryService,
+        receipts: Receipts,
+        policy: BufferPolicy,
+        clock: Clock,
+    ) -> None:
+        self._registry = registry
+        self._schemas = schemas
+        self._buffer = buffer
+        self._flush = flush
+        self._query = query
+        self._receipts = receipts
+        self._deadline = policy.read_deadline_seconds
+        self._clock = clock
+        self._locks = _KeyLocks()
+
+    async def patch(
+        self,
+        collection: Collection,
+        key: str,
+        patch: bytes,
+        *,
+        if_match: Sequence[str] | None = None,
+        origin: Origin = NOBODY,
+    ) -> Record:
+        """Merge a patch into one record and return the stored result.
+
+        Raises RecordNotFound, PreconditionFailed, WriteConflict, VersionStale, InvalidRecords, Unavailable.
+        """
+        change = proposal(collection, 0, patch, key)
+        async with self._locks.held(collection.name, [key]):
+            for _ in range(TRIES):
+                base = await self._base(collection, key, if_match)
+                result = (await self._attempt(collection, [self._merge(collection, change, base)], origin))[0]
+                if result.record is not None:
+                    return result.record
+                if result.verdict is not Verdict.CONFLICT and result.problem is not None:
+                    raise result.problem
+                if if_match is not None and ANY not in if_match:
+                    raise PreconditionFailed(current=await self._query.visible(collection, key))
+        raise WriteConflict
+
+    async def patch_many(
+        self, collection: Collection, payload: bytes, *, origin: Origin = NOBODY
+    ) -> tuple[ChangeResult, ...]:
+        """Merge many patches, each an object with its key; one result per item, in order.
+
+        Raises InvalidRecords where an item is no change at all; nothing is written then.
+        """
+        todo: Sequence[Proposal] = proposals(collection, payload)
+        results: dict[int, ChangeResult] = {}
+        async with self._locks.held(collection.name, [change.key for change in todo]):
+            for _ in range(TRIES):
+                found = await self._round(collection, todo, origin)
+                results.update({result.index: result for result in found})
+                todo = [change for change in todo if results[change.index].verdict is Verdict.CONFLICT]
+                if not todo:
+                    break
+        return tuple(results[index] for index in sorted(results))
+
+    async def delete(
+        self,
+        collection: Collection,
+        key: str,
+        *,
+        if_match: Sequence[str] | None = None,
+        origin: Origin = NOBODY,
+    ) -> None:
+        """Leave a tombstone that is not older than the visible record.
+
+        Raises RecordNotFound, PreconditionFailed, Unavailable.
+        """
+        async with self._locks.held(collection.name, [key]):
+            base = await self._base(collection, key, if_match)
+            moment = max(self._clock.now(), base.updated_at)
+            stone = Tombstone(key=key, created_at=base.created_at, updated_at=moment)
+            payload, outline = msgspec.json.encode([stone]), tombstone_outline([stone])
+            if if_match is None:
+                await self._buffer.bury(collection, payload, outline, origin=origin)
+                return
+            self._registry.ability(collection, ConditionalWrites)
+            frame = await self._buffer.accept_conditional(
+                collection,
+                Checked(payload=payload, outline=outline),
+                (base.revision,),
+                FrameKind.DELETE,
+                origin=origin,
+            )
+            if await self._exceptions(collection, frame):
+                raise PreconditionFailed(current=await self._query.visible(collection, key))
+
+    async def _base(self, collection: Collection, key: str, if_match: Sequence[str] | None) -> Record:
+        visible = await self._query.visible(collection, key)
+        if visible is None:
+            if if_match is not None:
+                raise PreconditionFailed(f"{collection.name} has no record {key!r}.")
+            raise RecordNotFound(f"{collection.name} has no record {key!r}.")
+        if if_match is not None and ANY not in if_match and visible.tag not in if_match:
+            raise PreconditionFailed(current=visible)
+        return visible
+
+    def _merge(self, collection: Collection, change: Proposal, base: Record) -> _Change:
+        text = merged(collection, base, change.members, self._clock.now())
+        return _Change(index=change.index, base=base, text=text)
+
+    async def _round(self, collection: Collection, todo: Sequence[Proposal], origin: Origin) -> list[ChangeResult]:
+        """One try of the items that have no final verdict yet."""
+        ready: list[_Change] = []
+        results: list[ChangeResult] = []
+        for change in todo:
+            try:
+                base = await self._base(collection, change.key, None)
+            except RecordNotFound as problem:
+                results.append(ChangeResult(index=change.index, key=change.key, verdict=None, problem=problem))
+            else:
+                ready.append(self._merge(collection, change, base))
+        return results + await self._attempt(collection, ready, origin)
+
+    async def _attempt(self, collection: Collection, changes: Sequence[_Change], origin: Origin) -> list[ChangeResult]:
+        """Append whole records on their bases, wait for the flush, and read the verdicts."""
+        self._registry.ability(collection, ConditionalWrites)
+        if not changes:
+            return []
+        schema = self._schemas.of(collection.name)
+        checked = _checked(schema, changes, self._clock)
+        written_at = checked.outline.updated_at
+        stale = [change for change, moment in zip(changes, written_at, strict=True) if moment < change.base.updated_at]
+        if stale:
+            fresh = [change for change in changes if change not in stale]
+            return [_stale(change) for change in stale] + await self._attempt(collection, fresh, origin)
+        bases = tuple(change.base.revision for change in changes)
+        frame = await self._buffer.accept_conditional(collection, checked, bases, FrameKind.WRITE, origin=origin)
+        exceptions = {found.sequence: found for found in await self._exceptions(collection, frame)}
+        return [
+            _result(change, record, exceptions.get(frame.sequence + place))
+            for place, (change, record) in enumerate(zip(changes, schema.records(frame), strict=True))
+        ]
+
+    async def _exceptions(self, collection: Collection, frame: Frame) -> Sequence[WriteException]:
+        if not await self._flush.wait_applied(collection, frame.last, self._deadline):
+            raise FlushIncomplete(
+                f"The change is journaled and waits for the backend of {collection.name}; ask again for its outcome.",
+                retry_after=1.0,
+            )
+        return await self._receipts.exceptions(collection.name, frame.sequence, frame.last)
+
+
+class _KeyLocks:
+    """One lock per key in use; held in key order, so that two holders never wait for each other."""
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def held(self, collection: str, keys: Iterable[str]) -> AsyncIterator[None]:
+        locks = [self._locks.setdefault((collection, key), asyncio.Lock()) for key in sorted(set(keys))]
+        taken: list[asyncio.Lock] = []
+        try:
+            for lock in locks:
+                await lock.acquire()
+                taken.append(lock)
+            yield
+        finally:
+            for lock in taken:
+                lock.release()
+
+
+def _checked(schema: RecordSchema, changes: Sequence[_Change], clock: Clock) -> Checked:
+    """The whole records of the changes, judged like any batch; faults point at the items as they were sent."""
+    payload = b"[" + b",".join(change.text for change in changes) + b"]"
+    try:
+        return schema.check(payload, clock.now())
+    except InvalidRecords as problem:
+        places = [change.index for change in changes]
+        raise InvalidRecords(problem.detail, errors=tuple(_moved(error, places) for error in problem.errors)) from None
+
+
+def _moved(error: ItemError, places: Sequence[int]) -> ItemError:
+    _, place, *rest = error.pointer.split("/")
+    return msgspec.structs.replace(error, pointer="/".join(["", str(places[int(place)]), *rest]))
+
+
+def _stale(change: _Change) -> ChangeResult:
+    problem = VersionStale(f"`updated_at` is before the stored {change.base.updated_at.isoformat()}.")
+    return ChangeResult(index=change.index, key=change.base.key, verdict=Verdict.STALE, problem=problem)
+
+
+def _result(change: _Change, record: Record, exception: WriteException | None) -> ChangeResult:
+    if exception is None:
+        earliest = min(record.created_at, change.base.created_at)
+        stored = msgspec.structs.replace(record, created_at=earliest)
+        return ChangeResult(index=change.index, key=record.key, verdict=Verdict.STORED, record=stored)
+    verdict = exception.verdict
+    problem = WriteConflict() if verdict is Verdict.CONFLICT else RecordRefused(exception.detail)
+    return ChangeResult(index=change.index, key=record.key, verdict=verdict, problem=problem)

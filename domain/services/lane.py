@@ -1,0 +1,297 @@
+"""One collection's drain: wait for a batch, store it, settle what was refused, move the watermark."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from domain.errors import BackendUnavailable, PersistenceError, RecordRefused
+from domain.model.collections import Collection
+from domain.model.frames import Frame
+from domain.model.observations import BatchFlushed, CollectionPaused, FlushFailed, RecordDeadLettered, RecordsDiscarded
+from domain.model.policies import MAX_STATEMENT_RECORDS, BufferPolicy
+from domain.model.receipts import WriteException
+from domain.model.records import ConditionalWrite, Record, Verdict
+from domain.model.revisions import run
+from domain.services.batches import Batch, Refused, collapse, cut, dead_letter, is_due, readable
+from domain.services.pace import SizeTrigger, delay, is_structural
+from domain.services.registry import StorageBackendRegistry
+from domain.services.schema import RecordSchema
+from ports.abilities import ConditionalWrites
+from ports.ambient import Clock, Observer
+from ports.dead_letters import DeadLetters
+from ports.receipts import Receipts
+from ports.write_buffer import WriteBuffer
+
+PRIMARY = "primary"
+_PARTITION = 0
+_IDLE_WAIT = 60.0  # seconds; a new frame ends it at once
+_GLANCE = 0.02  # seconds between looks at the size trigger while lingering
+
+
+class LaneParts(msgspec.Struct, frozen=True, kw_only=True):
+    """What every lane is wired to."""
+
+    buffer: WriteBuffer
+    registry: StorageBackendRegistry
+    dead_letters: DeadLetters
+    receipts: Receipts
+    policy: BufferPolicy
+    observer: Observer
+    clock: Clock
+
+
+class Lane:
+    """Drains one collection. One statement is in flight at a time, so that writes of a key stay in order."""
+
+    def __init__(self, collection: Collection, schema: RecordSchema, parts: LaneParts) -> None:
+        self.collection = collection
+        self.trigger = SizeTrigger(parts.policy)
+        self.attempt = 0
+        self.paused = False
+        self.last_error: str | None = None
+        self._schema = schema
+        self._parts = parts
+        self._applied = -1  # unknown before the drain begins
+        self._frames: list[Frame] = []  # read and not yet applied
+        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self._hurry = asyncio.Event()
+
+    async def applied_through(self, through: int) -> None:
+        """Flush without lingering and return when records up to ``through`` are applied."""
+        if self._applied >= through:
+            return
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append((through, done))
+        self._hurry.set()
+        await done
+
+    async def drain(self, applied: Callable[[str, int], None]) -> None:
+        """Apply batch after batch until cancelled; tells ``applied`` after each."""
+        name = self.collection.name
+        self._reached((await self._parts.buffer.depth(name)).committed)
+        while True:
+            trigger = await self._next_trigger()
+            batch = cut(self._frames, self.trigger.records)
+            begun = self._parts.clock.monotonic()
+            statuses = await self._until_applied(batch)
+            seconds = self._parts.clock.monotonic() - begun
+            self.trigger.learn(seconds)
+            del self._frames[: len(batch.frames)]
+            applied(name, batch.through)
+            self._reached(batch.through)
+            self._report(batch, seconds, statuses, trigger)
+
+    def _reached(self, through: int) -> None:
+        self._applied = through
+        for target, done in self._waiters:
+            if target <= through and not done.done():
+                done.set_result(None)
+        self._waiters = [(target, done) for target, done in self._waiters if not done.done()]
+        if not self._waiters:
+            self._hurry.clear()
+
+    async def _next_trigger(self) -> str:
+        """Wait until a batch is due and its frames are read; returns why it is."""
+        if self._frames and sum(frame.count for frame in self._frames) >= self.trigger.records:
+            return "size"
+        while not self._frames:
+            await self._read_on(wait_seconds=_IDLE_WAIT)
+        trigger = await self._linger()
+        await self._read_on(wait_seconds=0)
+        return trigger
+
+    async def _read_on(self, *, wait_seconds: float) -> None:
+        after = self._frames[-1].last if self._frames else self._applied
+        size = self._parts.policy.batch_bytes
+        name = self.collection.name
+        self._frames += await self._parts.buffer.read(
+            name, _PARTITION, after, max_bytes=size, wait_seconds=wait_seconds
+        )
+
+    async def _linger(self) -> str:
+        policy = self._parts.policy
+        deadline = self._parts.clock.monotonic() + min(policy.linger_seconds, policy.max_age_seconds)
+        while not self._hurry.is_set():
+            depth = await self._parts.buffer.depth(self.collection.name)
+            due = is_due(policy, depth.records, self.trigger.records, depth.payload_bytes)
+            left = deadline - self._parts.clock.monotonic()
+            if due or left <= 0:
+                return due or "age"
+            try:
+                async with asyncio.timeout(min(left, _GLANCE)):
+                    await self._hurry.wait()
+            except TimeoutError:
+                continue
+        return "request"
+
+    async def _until_applied(self, batch: Batch) -> Counter[str]:
+        """Try for ever; an outage never turns good records into dead letters."""
+        while True:
+            try:
+                statuses = await self._apply(batch)
+            except PersistenceError as error:
+                await self._back_off(error)
+            except Exception as error:  # a bug must not end the drain: it would look like an outage without a cause
+                await self._back_off(BackendUnavailable(f"{type(error).__name__}: {error}"))
+            else:
+                self.attempt, self.paused, self.last_error = 0, False, None
+                return statuses
+
+    async def _back_off(self, error: PersistenceError) -> None:
+        self.attempt += 1
+        self.last_error = error.detail
+        seconds = delay(error, self.attempt)
+        name = self.collection.name
+        if is_structural(error) and not self.paused:
+            self.paused = True
+            self._parts.observer(CollectionPaused(collection=name, detail=error.detail))
+        self._parts.observer(
+            FlushFailed(
+                collection=name,
+                error=error.code,
+                detail=error.detail,
+                attempt=self.attempt,
+                retry_in_seconds=seconds,
+            )
+        )
+        await asyncio.sleep(seconds)
+
+    async def _apply(self, batch: Batch) -> Counter[str]:
+        """Database commit, then state, then the watermark: a crash between them only repeats work."""
+        records, refused = readable(self._schema, batch)
+        exceptions: list[WriteException] = []
+        if batch.conditional:
+            exceptions, more = await self._store_conditional(batch.frames[0], records)
+        else:
+            more = await self._store(records)
+        await self._settle(batch, [*refused, *more], exceptions)
+        name = self.collection.name
+        await self._parts.buffer.commit(name, _PARTITION, PRIMARY, batch.through)
+        lost = {item.revision for item in more}
+        return Counter(self._status(record) for record in records if not lost or record.revision not in lost)
+
+    async def _store(self, records: Sequence[Record]) -> list[Refused]:
+        winners, superseded = collapse(records)
+        refused: list[Refused] = []
+        for begin in range(0, len(winners), MAX_STATEMENT_RECORDS):
+            refused += await self._isolate(winners[begin : begin + MAX_STATEMENT_RECORDS])
+        if refused and superseded:
+            # the next version of a refused one's key was only superseded by a record that never was
+            gone = {item.revision for item in refused}
+            keys = {record.key for record in winners if record.revision in gone}
+            again = [record for record in superseded if record.key in keys]
+            refused += await self._store(again) if again else []
+        return refused
+
+    async def _isolate(self, records: Sequence[Record]) -> list[Refused]:
+        """Store all but the records that the backend refuses; it names them, or bisection finds them."""
+        backend = self._parts.registry.backend(self.collection)
+        refused: list[Refused] = []
+        parts = [list(records)]
+        while parts:
+            part = parts.pop()
+            try:
+                await backend.write(self.collection, part)
+            except RecordRefused as refusal:
+                place = 0 if len(part) == 1 else refusal.index
+                if place is None:
+                    middle = len(part) // 2
+                    parts += [part[:middle], part[middle:]]
+                    continue
+                refused.append(_refused(part.pop(place), refusal))
+                parts += [part] if part else []
+        return refused
+
+    async def _store_conditional(
+        self, frame: Frame, records: Sequence[Record]
+    ) -> tuple[list[WriteException], list[Refused]]:
+        """Store what still builds on the current state; the others become exceptions of their receipt."""
+        backend = self._parts.registry.ability(self.collection, ConditionalWrites)
+        places = {number: index for index, number in enumerate(run(frame.first_revision, frame.count))}
+        bases = frame.headers.base_revisions
+        writes = [ConditionalWrite(record, bases[places[record.revision]]) for record in records]
+        parts = [sorted(writes, key=lambda write: write.record.key)]
+        exceptions: list[WriteException] = []
+        refused: list[Refused] = []
+        while parts:
+            part = parts.pop()
+            try:
+                verdicts = await backend.write_conditional(self.collection, part)
+            except RecordRefused as refusal:
+                if len(part) == 1:
+                    refused.append(_refused(part[0].record, refusal))
+                else:
+                    parts += [[write] for write in part]
+                continue
+            for write, verdict in zip(part, verdicts, strict=True):
+                if verdict is not Verdict.STORED:
+                    place = frame.sequence + places[write.record.revision]
+                    exceptions.append(self._exception(place, write.record.key, verdict))
+        return exceptions, refused
+
+    async def _settle(self, batch: Batch, refused: Sequence[Refused], exceptions: list[WriteException]) -> None:
+        """Make durable what outlives the log before the watermark moves."""
+        if not refused and not exceptions:
+            return
+        parts = self._parts
+        failed_at = parts.clock.now().isoformat()
+        letters = [dead_letter(self.collection, batch, item, failed_at) for item in refused]
+        discard = parts.policy.on_failure == "discard"
+        verdict = Verdict.DISCARDED if discard else Verdict.DEAD_LETTERED
+        if letters and not discard:
+            await parts.dead_letters.add(letters)
+        exceptions += [
+            WriteException(
+                lane=letter.lane,
+                sequence=letter.sequence,
+                key=letter.key,
+                verdict=verdict,
+                code=letter.code,
+                detail=letter.detail,
+            )
+            for letter in letters
+        ]
+        await parts.receipts.add(exceptions)
+        name = self.collection.name
+        if letters and discard:
+            parts.observer(RecordsDiscarded(collection=name, count=len(letters)))
+        elif letters:
+            for item in letters:
+                parts.observer(RecordDeadLettered(collection=name, key=item.key, error=item.code, detail=item.detail))
+
+    def _exception(self, sequence: int, key: str, verdict: Verdict) -> WriteException:
+        return WriteException(
+            lane=self.collection.name,
+            sequence=sequence,
+            key=key,
+            verdict=verdict,
+            code="write_conflict" if verdict is Verdict.CONFLICT else "version_stale",
+            detail="The record changed before the write arrived.",
+        )
+
+    def _status(self, record: Record) -> str:
+        if record.deleted_at is not None:
+            return "deleted"
+        place = self.collection.positions.get("status")
+        return str(record.values[place]) if place is not None else "stored"
+
+    def _report(self, batch: Batch, seconds: float, statuses: Counter[str], trigger: str) -> None:
+        self._parts.observer(
+            BatchFlushed(
+                collection=self.collection.name,
+                noun=self.collection.noun,
+                records=batch.count,
+                seconds=seconds,
+                statuses=tuple(statuses.items()),
+                trigger=trigger,
+                batch_size=self.trigger.records,
+            )
+        )
+
+
+def _refused(record: Record, refusal: RecordRefused) -> Refused:
+    return Refused(revision=record.revision, code=refusal.code, detail=refusal.detail)

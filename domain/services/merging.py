@@ -1,0 +1,130 @@
+"""JSON merge patch (RFC 7396) over stored records; texts that the patch does not touch stay as they were sent."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from domain.errors import InvalidRecords, ItemError, MalformedBody
+from domain.model.collections import Collection, Field, FieldType
+from domain.model.records import Record, Value
+from domain.services.faults import fault
+from domain.services.schema import elements
+
+Members = dict[str, msgspec.Raw]
+_MEMBERS = msgspec.json.Decoder(Members)
+_NULL = b"null"
+
+
+class Proposal(msgspec.Struct, frozen=True, kw_only=True):
+    """A patch on its way to its record."""
+
+    index: int  # place in the batch
+    key: str
+    members: Members
+
+
+def proposals(collection: Collection, payload: bytes) -> list[Proposal]:
+    """The patches of a batch, each an object with its key.
+
+    Raises InvalidRecords (no array, empty, no object, no key, a key twice), PayloadTooLarge, MalformedBody.
+    """
+    found = [proposal(collection, index, bytes(raw)) for index, raw in enumerate(elements(payload))]
+    first: dict[str, int] = {}
+    for change in found:
+        if first.setdefault(change.key, change.index) != change.index:
+            detail = f"{change.key!r} stands twice in this batch."
+            raise _invalid(fault(change.index, collection.key, "duplicate_key", detail))
+    return found
+
+
+def proposal(collection: Collection, index: int, patch: bytes, key: str | None = None) -> Proposal:
+    """One patch; ``key`` where the address names the record. Raises InvalidRecords, MalformedBody."""
+    members = _members(patch, index)
+    text = members.pop(collection.key, None)
+    named = None if text is None else _string(text)
+    if text is None and key is None:
+        raise _invalid(fault(index, collection.key, "missing_field", f"`{collection.key}` is missing."))
+    if text is not None and (named is None or key not in (None, named)):
+        detail = f"`{collection.key}` must be the key of the record and cannot change."
+        raise _invalid(fault(index, collection.key, "invalid_value", detail))
+    return Proposal(index=index, key=key or named or "", members=members)
+
+
+def merged(collection: Collection, record: Record, patch: Members, now: datetime) -> bytes:
+    """The text of the whole record after the patch; null clears a field to its default.
+
+    Without an ``updated_at`` the patch counts as written now, or with the record where that is later.
+    """
+    body = _body(collection, record, max(now, record.updated_at))
+    for name, value in patch.items():
+        field = collection.by_name.get(name)
+        text = bytes(value).strip()
+        if field is None:
+            body[name] = value  # the schema names it
+        elif text == _NULL and not field.required:
+            body[name] = _cleared(field, body[name])
+        elif field.type is FieldType.OBJECT and text.startswith(b"{"):
+            body[name] = _merge_object(body[name], value)
+        else:
+            body[name] = value
+    return msgspec.json.encode(body)
+
+
+def _body(collection: Collection, record: Record, updated_at: datetime) -> Members:
+    body = {field.name: _text(field, value) for field, value in zip(collection.data_fields, record.values, strict=True)}
+    body["created_at"] = msgspec.Raw(msgspec.json.encode(record.created_at))
+    body["updated_at"] = msgspec.Raw(msgspec.json.encode(updated_at))
+    return body
+
+
+def _text(field: Field, value: Value) -> msgspec.Raw:
+    if field.type is FieldType.OBJECT and isinstance(value, str):
+        return msgspec.Raw(value.encode())
+    return msgspec.Raw(msgspec.json.encode(value))
+
+
+def _cleared(field: Field, current: msgspec.Raw) -> msgspec.Raw:
+    """The default; a time cannot be unset and keeps what it would be without the patch."""
+    return current if field.type is FieldType.INSTANT else _text(field, field.default)
+
+
+def _merge_object(target: msgspec.Raw, patch: msgspec.Raw) -> msgspec.Raw:
+    result = _object_in(target)
+    for name, value in _MEMBERS.decode(patch).items():
+        text = bytes(value).strip()
+        if text == _NULL:
+            result.pop(name, None)
+        elif text.startswith(b"{"):
+            result[name] = _merge_object(result.get(name, msgspec.Raw(b"{}")), value)
+        else:
+            result[name] = value
+    return msgspec.Raw(msgspec.json.encode(result))
+
+
+def _object_in(text: msgspec.Raw) -> Members:
+    try:
+        return _MEMBERS.decode(text)
+    except msgspec.ValidationError:
+        return {}  # RFC 7396: a target that is no object is replaced by one
+
+
+def _members(patch: bytes, index: int) -> Members:
+    try:
+        return _MEMBERS.decode(patch)
+    except msgspec.ValidationError:
+        raise _invalid(fault(index, "", "wrong_shape", "A change must be a JSON object.")) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedBody(f"The change is not JSON: {error}") from error
+
+
+def _string(text: msgspec.Raw) -> str | None:
+    try:
+        return msgspec.json.decode(text, type=str)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _invalid(error: ItemError) -> InvalidRecords:
+    return InvalidRecords(error.detail, errors=(error,))

@@ -1,0 +1,351 @@
+"""A collection's rules, compiled: JSON text in, checked records out.
+
+The fast path decodes a whole batch in C and judges it column by column; only a batch that fails, or looks as if it
+might, is taken apart record by record, which finds every fault (msgspec alone stops at the first one).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from operator import attrgetter
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from domain.errors import InvalidRecords, ItemError, MalformedBody, PayloadTooLarge
+from domain.model import revisions
+from domain.model.collections import Collection, Field, FieldType
+from domain.model.frames import Frame, FrameKind
+from domain.model.policies import MAX_BATCH_RECORDS, MAX_RECORD_BYTES
+from domain.model.records import EPOCH, Record, Value
+from domain.services.faults import MAX_ERRORS, explain, fault
+
+MAX_AHEAD = timedelta(minutes=5)
+_TOO_PRECISE = re.compile(rb"\.\d{7}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_RAWS = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class Tombstone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a delete frame says of one record."""
+
+    key: str
+    created_at: datetime  # of the record that was visible
+    updated_at: datetime  # of the delete
+
+
+_TOMBSTONES = msgspec.json.Decoder(list[Tombstone])
+
+
+class Outline(msgspec.Struct, frozen=True, kw_only=True):
+    """What the pending view must know of a frame's records, as parallel columns."""
+
+    keys: Sequence[str]
+    created_at: Sequence[datetime]
+    updated_at: Sequence[datetime]
+    parents: Sequence[str]  # values of the collection's parent field; empty without one
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch that keeps every rule."""
+
+    payload: bytes  # JSON array of the records that were taken, as received
+    outline: Outline
+    errors: tuple[ItemError, ...] = ()  # of the records that were not, where the caller asked to go on
+
+    @property
+    def count(self) -> int:
+        """Records taken."""
+        return len(self.outline.keys)
+
+
+class RecordSchema:
+    """Decodes and checks the records of one collection."""
+
+    def __init__(self, collection: Collection) -> None:
+        self.collection = collection
+        shape = msgspec.defstruct(
+            f"{collection.noun.title()}Body",
+            [_member(field) for field in collection.fields],
+            kw_only=True,
+            frozen=True,
+            gc=False,
+            forbid_unknown_fields=True,
+        )
+        self._one: msgspec.json.Decoder[Any] = msgspec.json.Decoder(shape)
+        self._many: msgspec.json.Decoder[Any] = msgspec.json.Decoder(list[shape])  # type: ignore[valid-type]
+        self._getters = [(field, attrgetter(field.name)) for field in collection.data_fields]
+        self._key: Callable[[Any], str] = attrgetter(collection.key)
+        self._parent = attrgetter(collection.parent) if collection.parent else None
+        self._judged = [(f, attrgetter(f.name)) for f in collection.data_fields if f.type in _JUDGED or f.max_bytes]
+
+    def check(self, payload: bytes, accepted_at: datetime, *, partial: bool = False) -> Checked:
+        """Judge a JSON array of records. ``partial``: take the good ones and list the others.
+
+        Raises InvalidRecords (pointers such as ``/3/status``), MalformedBody, PayloadTooLarge.
+        """
+        try:
+            bodies = self._many.decode(payload)
+        except _DECODE_ERRORS:
+            return self._check_each(payload, accepted_at, partial=partial)
+        _check_count(len(bodies))
+        try:
+            outline = self._outline(bodies, accepted_at)
+        except OverflowError:
+            return self._check_each(payload, accepted_at, partial=partial)
+        if self._doubtful(payload, bodies, outline, accepted_at):
+            return self._check_each(payload, accepted_at, partial=partial)
+        return Checked(payload=payload, outline=outline)
+
+    def outline(self, frame: Frame) -> Outline:
+        """The outline of a frame in the log. Raises a decode error where today's rules refuse it."""
+        if frame.kind is FrameKind.DELETE:
+            return tombstone_outline(_TOMBSTONES.decode(frame.payload))
+        return self._outline(self._many.decode(frame.payload), frame.accepted_at)
+
+    def records(self, frame: Frame) -> list[Record]:
+        """The records of a frame, in order. Raises a decode error where today's rules refuse one."""
+        numbers = revisions.run(frame.first_revision, frame.count)
+        if frame.kind is FrameKind.DELETE:
+            stones = _TOMBSTONES.decode(frame.payload)
+            return [self._tombstone(stone, number) for stone, number in zip(stones, numbers, strict=True)]
+        return self._records(self._many.decode(frame.payload), frame.accepted_at, numbers)
+
+    def record_at(self, frame: Frame, index: int) -> Record:
+        """One record of a frame, without decoding the others."""
+        raw = _RAWS.decode(frame.payload)[index]
+        number = revisions.nth(frame.first_revision, index)
+        if frame.kind is FrameKind.DELETE:
+            return self._tombstone(msgspec.json.decode(raw, type=Tombstone), number)
+        return self._records([self._one.decode(raw)], frame.accepted_at, [number])[0]
+
+    def salvage(self, frame: Frame) -> list[Record | str]:
+        """Each record of a frame that today's rules refuse in part: the record, or why it is refused."""
+        judged: list[Record | str] = []
+        for index in range(frame.count):
+            try:
+                judged.append(self.record_at(frame, index))
+            except (*_DECODE_ERRORS, IndexError, OverflowError) as error:
+                judged.append(str(error))
+        return judged
+
+    def _doubtful(self, payload: bytes, bodies: Sequence[Any], outline: Outline, accepted_at: datetime) -> bool:
+        """Whether some record might break a rule that the decoder does not know."""
+        if len(payload) > MAX_RECORD_BYTES and max(map(_size, raw_records(payload))) > MAX_RECORD_BYTES:
+            return True
+        latest = accepted_at + MAX_AHEAD
+        if max(outline.updated_at) > latest or max(outline.created_at) > latest:
+            return True
+        if min(outline.updated_at) < EPOCH or min(outline.created_at) < EPOCH or _TOO_PRECISE.search(payload):
+            return True
+        return any(_doubtful_column(field, list(map(get, bodies)), len(payload)) for field, get in self._judged)
+
+    def _check_each(self, payload: bytes, accepted_at: datetime, *, partial: bool) -> Checked:
+        raws = elements(payload)
+        bodies, taken, errors = [], [], []
+        for index, raw in enumerate(raws):
+            found = self._judge(raw, index, accepted_at)
+            if isinstance(found, ItemError):
+                errors.append(found)
+            else:
+                bodies.append(found)
+                taken.append(raw)
+        if errors and (not partial or not bodies):
+            raise InvalidRecords(_summary(len(errors), len(raws)), errors=tuple(errors[:MAX_ERRORS]))
+        text = payload if not errors else b"[" + b",".join(taken) + b"]"
+        return Checked(payload=text, outline=self._outline(bodies, accepted_at), errors=tuple(errors[:MAX_ERRORS]))
+
+    def _judge(self, raw: msgspec.Raw, index: int, accepted_at: datetime) -> Any:
+        """The decoded body (of the compiled shape), or the first fault found in it."""
+        size = _size(raw)
+        if size > MAX_RECORD_BYTES:
+            return fault(index, "", "too_large", f"The record has {size} bytes; at most {MAX_RECORD_BYTES} are taken.")
+        try:
+            body = self._one.decode(raw)
+        except _DECODE_ERRORS as error:
+            return explain(index, error)
+        for field in self.collection.fields:
+            reason = _broken_rule(field, getattr(body, field.name), accepted_at)
+            if reason:
+                return fault(index, field.name, *reason)
+        if _TOO_PRECISE.search(raw):
+            return _too_precise(self.collection, raw, index) or body
+        return body
+
+    def _outline(self, bodies: Sequence[Any], accepted_at: datetime) -> Outline:
+        return Outline(
+            keys=list(map(self._key, bodies)),
+            created_at=_instants(map(_CREATED, bodies), accepted_at),
+            updated_at=_instants(map(_UPDATED, bodies), accepted_at),
+            parents=list(map(self._parent, bodies)) if self._parent else (),
+        )
+
+    def _records(self, bodies: Sequence[Any], accepted_at: datetime, numbers: Sequence[int]) -> list[Record]:
+        columns = [_column(field, map(getter, bodies)) for field, getter in self._getters]
+        created = _instants(map(_CREATED, bodies), accepted_at)
+        updated = _instants(map(_UPDATED, bodies), accepted_at)
+        return list(map(Record, zip(*columns, strict=True), created, updated, numbers))
+
+    def _tombstone(self, stone: Tombstone, revision: int) -> Record:
+        values: tuple[Value, ...] = (stone.key, *(f.default for f in self.collection.data_fields[1:]))
+        return Record(values, stone.created_at, stone.updated_at, revision, stone.updated_at)
+
+
+def tombstone_outline(stones: Sequence[Tombstone]) -> Outline:
+    """The outline of a delete frame."""
+    return Outline(
+        keys=[stone.key for stone in stones],
+        created_at=[stone.created_at for stone in stones],
+        updated_at=[stone.updated_at for stone in stones],
+        parents=(),
+    )
+
+
+def raw_records(payload: bytes) -> Sequence[msgspec.Raw]:
+    """The elements of a frame's payload, each as received."""
+    return _RAWS.decode(payload)
+
+
+def elements(payload: bytes) -> list[msgspec.Raw]:
+    """The elements of a batch that a caller sent, between one and the limit.
+
+    Raises InvalidRecords (no array, or an empty one), PayloadTooLarge, MalformedBody.
+    """
+    try:
+        raws = _RAWS.decode(payload)
+    except msgspec.ValidationError as error:
+        wrong = ItemError(pointer="", code="wrong_shape", detail="The batch must be a JSON array of records.")
+        raise InvalidRecords(wrong.detail, errors=(wrong,)) from error
+    except _DECODE_ERRORS as error:
+        raise MalformedBody(f"The batch is not JSON: {error}") from error
+    _check_count(len(raws))
+    return raws
+
+
+def _check_count(count: int) -> None:
+    if not count:
+        raise InvalidRecords("The batch is empty; send at least one record.", errors=(_EMPTY,))
+    if count > MAX_BATCH_RECORDS:
+        raise PayloadTooLarge(f"The batch has {count} records; at most {MAX_BATCH_RECORDS} are taken at once.")
+
+
+class Schemas:
+    """The compiled schemas by collection name."""
+
+    def __init__(self, collections: Iterable[Collection]) -> None:
+        self._schemas: Mapping[str, RecordSchema] = {c.name: RecordSchema(c) for c in collections}
+
+    def of(self, name: str) -> RecordSchema:
+        """The schema of a declared collection."""
+        return self._schemas[name]
+
+
+_JUDGED = (FieldType.IDENTIFIER, FieldType.OBJECT)
+_CREATED = attrgetter("created_at")
+_UPDATED = attrgetter("updated_at")
+_EMPTY = ItemError(pointer="", code="empty_batch", detail="At least one record is needed.")
+
+
+def _member(field: Field) -> tuple[str, Any] | tuple[str, Any, Any]:
+    """The field as a member of the compiled struct: its type with every limit that msgspec can check in C."""
+    if field.type is FieldType.INSTANT:
+        return (field.name, Annotated[datetime, msgspec.Meta(tz=True)] | UnsetType, UNSET)
+    if field.type is FieldType.OBJECT:
+        return (field.name, msgspec.Raw, msgspec.Raw(b"{}"))
+    if field.type is FieldType.INTEGER:
+        kind: Any = Annotated[int, msgspec.Meta(ge=field.minimum, le=field.maximum)]
+    elif field.type is FieldType.CHOICE:
+        kind = Literal[field.choices]
+    else:
+        lowest = 1 if field.type is FieldType.IDENTIFIER else 0
+        kind = Annotated[str, msgspec.Meta(min_length=lowest, max_length=field.max_chars or field.max_bytes)]
+    if field.nullable:
+        kind = kind | None
+    return (field.name, kind) if field.required else (field.name, kind, field.default)
+
+
+def _size(raw: msgspec.Raw) -> int:
+    return memoryview(raw).nbytes
+
+
+def _doubtful_column(field: Field, column: list[Any], payload_bytes: int) -> bool:
+    if field.type is FieldType.IDENTIFIER:
+        text = "".join(filter(None, column))
+        return not (text.isascii() and text.isprintable())
+    limit = field.max_bytes or MAX_RECORD_BYTES
+    if field.type is FieldType.OBJECT:
+        joined = b"\0".join(column)  # no JSON text holds a raw NUL
+        if not joined.startswith(b"{") or joined.count(b"\0{") != len(column) - 1:
+            return True
+        return len(joined) > limit and max(map(_size, column)) > limit
+    return payload_bytes > limit and 4 * max(map(len, filter(None, column)), default=0) > limit
+
+
+def _broken_rule(field: Field, value: Any, accepted_at: datetime) -> tuple[str, str] | None:
+    """Code and detail of the rule that a decoded value breaks; the decoder has checked its type."""
+    if value is None or value is UNSET:
+        return None
+    if field.type is FieldType.INSTANT:
+        return _broken_instant(field.name, value, accepted_at)
+    if field.type is FieldType.IDENTIFIER and _CONTROL.search(value):
+        return ("invalid_identifier", f"`{field.name}` holds a control character.")
+    if field.type is FieldType.OBJECT:
+        return _broken_object(field, value)
+    if field.max_bytes and len(value) * 4 > field.max_bytes and len(value.encode()) > field.max_bytes:
+        return ("too_large", f"`{field.name}` has more than {field.max_bytes} bytes of UTF-8.")
+    return None
+
+
+def _broken_instant(name: str, value: datetime, accepted_at: datetime) -> tuple[str, str] | None:
+    try:
+        if value < EPOCH:
+            return ("invalid_value", f"`{name}` is before 1970.")
+        if value <= accepted_at + MAX_AHEAD:
+            return None
+    except OverflowError:
+        return ("invalid_value", f"`{name}` is out of range.")
+    code = "version_in_future" if name == "updated_at" else "invalid_value"
+    return (code, f"`{name}` is more than 5 minutes ahead of this service's clock.")
+
+
+def _broken_object(field: Field, value: msgspec.Raw) -> tuple[str, str] | None:
+    raw = bytes(value)
+    if not raw.startswith(b"{"):
+        return ("invalid_value", f"`{field.name}` must be a JSON object.")
+    if len(raw) > (field.max_bytes or MAX_RECORD_BYTES):
+        return ("too_large", f"`{field.name}` has more than {field.max_bytes} bytes.")
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return ("invalid_value", f"`{field.name}` is not UTF-8.")
+    return None
+
+
+def _too_precise(collection: Collection, raw: msgspec.Raw, index: int) -> ItemError | None:
+    texts = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    for field in collection.fields:
+        if field.type is FieldType.INSTANT and _TOO_PRECISE.search(texts.get(field.name, msgspec.Raw(b""))):
+            return fault(index, field.name, "invalid_value", f"`{field.name}` has more than 6 fraction digits.")
+    return None
+
+
+def _instants(column: Iterable[Any], accepted_at: datetime) -> list[datetime]:
+    return [
+        accepted_at if moment is UNSET else moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+        for moment in column
+    ]
+
+
+def _column(field: Field, column: Iterable[Any]) -> Sequence[Value]:
+    if field.type is FieldType.OBJECT:
+        return b"\0".join(column).decode().split("\0")
+    return list(column)
+
+
+def _summary(faulty: int, total: int) -> str:
+    verb = "record breaks" if faulty == 1 else "records break"
+    return f"{faulty} of {total} {verb} a rule; nothing was taken. `errors` names the places."
