@@ -4,7 +4,8 @@ PersistenceError
 ├── InvalidRequest             the caller's text cannot be used
 │   ├── MalformedBody          not JSON, or JSON beyond the door's limits
 │   ├── InvalidParameter       a query parameter, path word or header that means nothing here
-│   └── InvalidCursor          a page cursor that was edited, or belongs to another query
+│   ├── InvalidCursor          a page cursor that was edited, or belongs to another query
+│   └── BodyTooSlow            the body did not arrive in time
 ├── InvalidRecords             decodable JSON that breaks a declared rule
 ├── PayloadTooLarge            more bytes or records than one request may carry
 ├── UnsupportedMediaType       a body in a form that is not read here
@@ -105,6 +106,13 @@ class InvalidCursor(InvalidRequest):
 
     code = "invalid_cursor"
     cure = "Pass `next_cursor` on unchanged, with the same filters and sort; or start again without a cursor."
+
+
+class BodyTooSlow(InvalidRequest):
+    """The body did not arrive in time."""
+
+    code = "body_too_slow"
+    cure = "Send the body without pauses, in smaller batches where the line is slow; nothing of it was taken."
 
 
 class InvalidRecords(PersistenceError):

@@ -1,0 +1,72 @@
+"""One request on its way: who asks, in which trace, and what it has taken so far."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from aiohttp import web
+
+from domain.model.observations import Trace
+from domain.model.origin import Origin
+from entrypoints.http.resource import Resource
+from entrypoints.http.services import Services
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:@/+=-]{1,128}", re.ASCII)
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+UNMATCHED = "unmatched"
+
+
+class Call:
+    """The request beside everything that its handler needs."""
+
+    __slots__ = (
+        "accepted",
+        "endpoint",
+        "error",
+        "held",
+        "receipt",
+        "request",
+        "request_id",
+        "resource",
+        "resources",
+        "services",
+        "stream",
+        "trace",
+    )
+
+    resource: Resource  # of the route's collection; system routes have none
+
+    def __init__(self, request: web.Request, services: Services) -> None:
+        headers = request.headers
+        self.request = request
+        self.services = services
+        self.endpoint = UNMATCHED  # route template
+        self.request_id = request_id_of(headers.get("X-Request-Id"), services)
+        self.trace = trace_of(headers.get("traceparent"))
+        self.held = 0  # body bytes in memory that count against the door's bound
+        self.accepted: int | None = None  # records of a stream that stay whatever follows
+        self.receipt: str | None = None  # of the last of them
+        self.error: str | None = None  # code of the problem that was answered
+        self.stream: web.StreamResponse | None = None  # an answer that has begun
+
+    @property
+    def origin(self) -> Origin:
+        """The request as far as the services care."""
+        return Origin(trace=self.trace)
+
+
+def request_id_of(sent: str | None, services: Services) -> str:
+    """The caller's own id where it is harmless, else a fresh one."""
+    if sent is not None and _REQUEST_ID.fullmatch(sent):
+        return sent
+    return services.ids.request_id()
+
+
+def trace_of(sent: str | None) -> Trace:
+    """The caller's trace with a span of ours, or a new one (https://www.w3.org/TR/trace-context/)."""
+    match = _TRACEPARENT.fullmatch(sent) if sent is not None else None
+    if match is None or (sent is not None and sent.startswith("00") and match[4]):
+        chance = os.urandom(24).hex()
+        return Trace(chance[:32], chance[32:])
+    return Trace(match[1], os.urandom(8).hex(), bool(int(match[3], 16) & 1))

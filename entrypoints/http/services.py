@@ -1,0 +1,43 @@
+"""What the HTTP door stands on: the services, in one value that the container fills."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from domain.services.buffer import BufferManager
+from domain.services.changes import ChangeService
+from domain.services.flush import FlushEngine
+from domain.services.query import QueryService
+from domain.services.recovery import RecoveryService
+from domain.services.registry import StorageBackendRegistry
+from entrypoints.http.body import Bodies
+from ports.ambient import Clock, Ids, Observer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What this process is, for `/` and `system/info`."""
+
+    version: str
+    data_dir: str
+    started_at: datetime  # aware, UTC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything a handler may call."""
+
+    registry: StorageBackendRegistry
+    buffer: BufferManager
+    flush: FlushEngine
+    changes: ChangeService
+    query: QueryService
+    recovery: RecoveryService
+    observer: Observer
+    clock: Clock
+    ids: Ids
+    about: About
+    render_metrics: Callable[[], bytes]  # the Prometheus page, text format 0.0.4
+    bodies: Bodies = field(default_factory=Bodies)
