@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from struct import Struct
-from typing import NamedTuple
 
 import msgspec
 
@@ -52,7 +51,7 @@ class PreparedFrame(msgspec.Struct, frozen=True):
     size: int  # bytes of the whole frame
 
 
-class FrameHead(NamedTuple):
+class FrameHead(msgspec.Struct, frozen=True):
     """A frame's header that passed its checksum."""
 
     length: int  # of the whole frame

@@ -67,7 +67,7 @@ class RealFiles:
 
     def list_directory(self, path: Path) -> Sequence[str]:
         """Names in a directory."""
-        return os.listdir(path)
+        return [entry.name for entry in path.iterdir()]
 
     def fsync_directory(self, path: Path) -> None:
         """Flush the directory's entries; a file system that knows no such thing needs none."""
