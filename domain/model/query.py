@@ -1,7 +1,8 @@
 """The query language: an operator tree, sort keys, a page, a projection. The same on every backend.
 
 Text compares and sorts by code point; ``contains`` and ``prefix`` are case-sensitive literals; null sorts lowest and
-matches no comparison but ``isnull``, ``ne`` and ``nin``; ties are broken by the key, ascending.
+matches no comparison but ``isnull``, ``ne`` and ``nin``. Ties are broken by the key, in the direction of the sort key
+before it (``ordered``), so that one index serves a list both ways; other directions are correct, not fast.
 """
 
 from __future__ import annotations
@@ -9,16 +10,20 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 
 import msgspec
 
-from domain.errors import InvalidCursor
+from domain.errors import InvalidCursor, InvalidParameter
+from domain.model.collections import MAX_INT, MIN_INT, Collection, Field, FieldType
 from domain.model.records import Record
 
 MAX_PAGE_SIZE = 1000
 EXACT_COUNT_LIMIT = 10_000
+MAX_CONDITIONS = 200  # comparisons in one filter
+MAX_OPERANDS = 10_000  # values in one filter
 
 Operand = str | int | datetime | bool
 """A value that a field is compared with, already checked against the field's type."""
@@ -89,6 +94,86 @@ class CountMode(StrEnum):
 SortValue = str | int | datetime | None
 
 
+def ordered(collection: Collection, *keys: Sort) -> tuple[Sort, ...]:
+    """Complete sort keys with the collection's key, in the direction of the last one."""
+    if any(sort.field == collection.key for sort in keys):
+        return keys
+    return (*keys, Sort(collection.key, descending=bool(keys) and keys[-1].descending))
+
+
+def conditions(where: Filter) -> Iterator[Condition]:
+    """Every comparison in a filter, left to right."""
+    match where:
+        case Condition():
+            yield where
+        case Not(term):
+            yield from conditions(term)
+        case And(terms) | Or(terms):
+            for term in terms:
+                yield from conditions(term)
+
+
+def check_filter(collection: Collection, where: Filter) -> None:
+    """Every field is declared and every operand has its field's very type: ``True`` is not 1, ``"1"`` neither.
+
+    Backends call this before they build a statement, whoever checked before. Raises InvalidParameter.
+    """
+    found = list(conditions(where))
+    if len(found) > MAX_CONDITIONS or sum(len(condition.operands) for condition in found) > MAX_OPERANDS:
+        raise InvalidParameter(f"A filter has at most {MAX_CONDITIONS} conditions and {MAX_OPERANDS} values.")
+    for condition in found:
+        field = collection.by_name.get(condition.field)
+        if field is None:
+            raise InvalidParameter(f"{collection.name} has no field {condition.field!r}.")
+        if not _fits(field, condition):
+            raise InvalidParameter(f"{condition.operator} on {field.name} ({field.type}) does not take these values.")
+
+
+def check_query(collection: Collection, query: Query) -> None:
+    """The filter, the sort keys and the cursor's length fit the collection. Raises InvalidParameter."""
+    check_filter(collection, query.filter)
+    unknown = [sort.field for sort in query.sort if sort.field not in collection.by_name]
+    if unknown:
+        raise InvalidParameter(f"{collection.name} has no field {unknown[0]!r}.")
+    if not query.sort or query.sort[-1].field != collection.key:
+        raise InvalidParameter(f"The last sort key must be {collection.key!r}.")
+    if query.after is not None and len(query.after) != len(query.sort):
+        raise InvalidParameter("A cursor has one value for each sort key.")
+
+
+_COUNTS = {Operator.IN: None, Operator.NIN: None, Operator.BETWEEN: 2}  # operands; None: any number; the rest: 1
+
+
+def _fits(field: Field, condition: Condition) -> bool:
+    count = _COUNTS.get(condition.operator, 1)
+    if count is not None and len(condition.operands) != count:
+        return False
+    if condition.operator is Operator.ISNULL:
+        return type(condition.operands[0]) is bool
+    if condition.operator in (Operator.CONTAINS, Operator.PREFIX) and operand_type(field) is not str:
+        return False
+    return all(type(value) is operand_type(field) and is_usable(value) for value in condition.operands)
+
+
+def operand_type(field: Field) -> type[str] | type[int] | type[datetime]:
+    """What values of a field are compared with."""
+    if field.type is FieldType.INTEGER:
+        return int
+    return datetime if field.type is FieldType.INSTANT else str
+
+
+def is_usable(value: SortValue) -> bool:
+    """Whether every backend can take the value: 32-bit integers, aware times, Unicode without lone surrogates."""
+    match value:
+        case str():
+            return value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)
+        case int():
+            return MIN_INT <= value <= MAX_INT
+        case datetime():
+            return value.tzinfo is not None
+    return True
+
+
 class Query(msgspec.Struct, frozen=True, kw_only=True):
     """A checked query: every field exists, every operand has its field's type, the key is the last sort key."""
 
@@ -112,7 +197,7 @@ class QueryResult(msgspec.Struct, frozen=True, kw_only=True):
 
 def encode_cursor(query: Query, values: tuple[SortValue, ...]) -> str:
     """The opaque base64url text of a place in the result of this query (filter and sort)."""
-    content = msgspec.json.encode((_fingerprint(query), values))
+    content = msgspec.json.encode((_fingerprint(query, values), values))
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
 
@@ -123,15 +208,16 @@ def decode_cursor(query: Query, text: str, types: tuple[type, ...]) -> tuple[Sor
     """
     try:
         content = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        fingerprint, values = msgspec.json.decode(content, type=tuple[str, tuple[msgspec.Raw, ...]])
+        _, values = msgspec.json.decode(content, type=tuple[str, tuple[msgspec.Raw, ...]])
         decoded = tuple(msgspec.json.decode(value, type=kind | None) for value, kind in zip(values, types, strict=True))
     except (binascii.Error, msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise InvalidCursor("The cursor is not one that this service gave.") from error
-    if fingerprint != _fingerprint(query):
-        raise InvalidCursor("The cursor belongs to another filter or sort.")
+    if not decoded or decoded[-1] is None or not all(map(is_usable, decoded)) or encode_cursor(query, decoded) != text:
+        raise InvalidCursor("The cursor was edited, or belongs to another filter or sort.")
     return decoded
 
 
-def _fingerprint(query: Query) -> str:
-    shape = msgspec.json.encode((query.filter, query.sort))
-    return base64.urlsafe_b64encode(hashlib.sha256(shape).digest()[:9]).decode()
+def _fingerprint(query: Query, values: tuple[SortValue, ...]) -> str:
+    """Binds a cursor to its query and to its own content: a slip is found, who forges one gains nothing."""
+    content = msgspec.json.encode((query.filter, query.sort, values))
+    return base64.urlsafe_b64encode(hashlib.sha256(content).digest()[:9]).decode()

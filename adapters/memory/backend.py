@@ -1,0 +1,104 @@
+"""Storage in plain dictionaries: the reference implementation, and a backend for trials."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from adapters.memory.matching import behind, matcher, ranked, reader
+from domain.model.collections import Collection
+from domain.model.query import CountMode, Filter, Query, QueryResult, Sort, check_filter, check_query
+from domain.model.records import ConditionalWrite, HealthStatus, Record, Verdict, WriteResult, greater
+
+PORTION_RECORDS = 1000
+
+
+class MemoryBackend:
+    """Abilities: conditional writes, counting, scanning. No method ever waits, so every one is a transaction."""
+
+    def __init__(self) -> None:
+        self._tables: defaultdict[str, dict[str, Record]] = defaultdict(dict)
+
+    async def open(self) -> None:
+        """Nothing to acquire."""
+
+    async def close(self) -> None:
+        """Nothing to release: an opened backend finds its records again."""
+
+    async def write(self, collection: Collection, records: Sequence[Record], *, verdicts: bool = False) -> WriteResult:
+        """As the port says."""
+        found = tuple([self._store(collection, record) for record in records])
+        return WriteResult(applied=len(records), verdicts=found if verdicts else None)
+
+    async def write_conditional(self, collection: Collection, writes: Sequence[ConditionalWrite]) -> Sequence[Verdict]:
+        """As the ability says. What is not stored has revision 0."""
+        verdicts = [self._judge(collection, write) for write in writes]
+        for write, verdict in zip(writes, verdicts, strict=True):
+            if verdict is Verdict.STORED:
+                self._store(collection, write.record)
+        return verdicts
+
+    async def read(self, collection: Collection, key: str) -> Record | None:
+        """As the port says."""
+        return self._tables[collection.name].get(key)
+
+    async def query(self, collection: Collection, query: Query) -> QueryResult:
+        """As the port says; every count is exact."""
+        check_query(collection, query)
+        matching = list(self._visible(collection, query.filter))
+        total = None if query.count is CountMode.NONE else len(matching)
+        if query.after is not None:
+            matching = list(filter(behind(collection, query.sort, query.after), matching))
+        rest = ranked(collection, query.sort, matching)[query.offset :]
+        return QueryResult(
+            items=tuple(rest[: query.limit]), total=total, total_exact=total is not None, more=len(rest) > query.limit
+        )
+
+    async def delete(self, collection: Collection, key: str) -> None:
+        """As the port says."""
+        self._tables[collection.name].pop(key, None)
+
+    async def count_by(self, collection: Collection, field: str, where: Filter) -> Mapping[str, int]:
+        """As the ability says."""
+        check_filter(collection, where)
+        read = reader(collection, field)
+        values = (read(record) for record in self._visible(collection, where))
+        return Counter(v.isoformat() if isinstance(v, datetime) else str(v) for v in values if v is not None)
+
+    async def scan(self, collection: Collection, where: Filter) -> AsyncIterator[Sequence[Record]]:
+        """As the ability says."""
+        query = Query(filter=where, sort=(Sort(collection.key),), limit=PORTION_RECORDS, count=CountMode.NONE)
+        while True:
+            page = await self.query(collection, query)
+            if page.items:
+                yield page.items
+            if not page.more:
+                return
+            query = msgspec.structs.replace(query, after=(page.items[-1].key,))
+
+    async def health_check(self) -> HealthStatus:
+        """Always healthy."""
+        return HealthStatus(healthy=True, detail="memory", latency_seconds=0.0)
+
+    def _store(self, collection: Collection, record: Record) -> Verdict:
+        table = self._tables[collection.name]
+        stored = table.get(record.key)
+        winner = record if stored is None else greater(stored, record)
+        table[record.key] = winner
+        return Verdict.STORED if winner.version == record.version else Verdict.STALE
+
+    def _judge(self, collection: Collection, write: ConditionalWrite) -> Verdict:
+        stored = self._tables[collection.name].get(write.record.key)
+        if stored is not None and stored.version == write.record.version:
+            return Verdict.STORED
+        if write.base_revision != (stored.revision if stored else 0):
+            return Verdict.CONFLICT
+        return Verdict.STORED if stored is None or stored.version < write.record.version else Verdict.STALE
+
+    def _visible(self, collection: Collection, where: Filter) -> Iterable[Record]:
+        matches = matcher(collection, where)
+        table = self._tables[collection.name]
+        return (record for record in table.values() if record.deleted_at is None and matches(record))

@@ -1,0 +1,167 @@
+"""The embedded default backend: one SQLite file."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from adapters.sql import queries
+from adapters.sql.statements import Statements, statements
+from adapters.sqlite.connections import Connections, ConnectionSettings, transaction
+from adapters.sqlite.counting import count_matching
+from adapters.sqlite.database import Database
+from adapters.sqlite.dialect import SQLITE
+from adapters.sqlite.portions import PORTION_RECORDS, portion
+from adapters.sqlite.rows import Row, to_datetime, to_record, to_rows
+from adapters.sqlite.verdicts import judge, read_back
+from domain.errors import BackendError, QueryTimeout, SchemaMismatch
+from domain.model.collections import Collection, FieldType
+from domain.model.query import Filter, Query, QueryResult, Sort, check_filter, check_query
+from domain.model.records import ConditionalWrite, HealthStatus, Record, Verdict, WriteResult
+from sql import migrations
+
+
+class SqliteBackend:
+    """Records in one file: one writer, a few readers, and one reader kept for single keys.
+
+    Abilities: conditional writes, counting, scanning.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        collections: Sequence[Collection],
+        *,
+        statement_deadline_seconds: float = 5.0,
+        readers: int = 2,
+        render: Callable[[Collection], Statements] = lambda collection: statements(collection, SQLITE),
+    ) -> None:
+        """``readers``: lists that run at the same time; ``render``: how a collection's statements are built."""
+        self._statements = {collection.name: render(collection) for collection in collections}
+        self._deadline = statement_deadline_seconds
+        reading = ConnectionSettings(deadline_seconds=statement_deadline_seconds, read_only=True)
+        self._database = Database(
+            path, migrations("sqlite"), busy_seconds=statement_deadline_seconds, cache_kib=32 * 1024
+        )
+        self._lists = Connections(path, size=readers, settings=reading)
+        self._keys = Connections(path, settings=reading)
+
+    async def open(self) -> None:
+        """Migrate and connect. Raises StartFailure."""
+        await self._database.open()
+        await self._lists.open()
+        await self._keys.open()
+
+    async def close(self) -> None:
+        """Finish what runs and release the file."""
+        await self._keys.close()
+        await self._lists.close()
+        await self._database.close()
+
+    async def write(self, collection: Collection, records: Sequence[Record], *, verdicts: bool = False) -> WriteResult:
+        """As the port says; one transaction. The refused record's index is not known."""
+        of = self._of(collection)
+
+        def work(connection: sqlite3.Connection) -> tuple[Verdict, ...] | None:
+            rows = to_rows(records)
+            with transaction(connection):
+                connection.executemany(of.upsert, rows)
+                return read_back(connection, of, rows) if verdicts else None
+
+        return WriteResult(applied=len(records), verdicts=await self._database.run(work))
+
+    async def write_conditional(self, collection: Collection, writes: Sequence[ConditionalWrite]) -> Sequence[Verdict]:
+        """As the port says. What is not stored has revision 0."""
+        of = self._of(collection)
+
+        def work(connection: sqlite3.Connection) -> list[Verdict]:
+            rows = to_rows(write.record for write in writes)
+            with transaction(connection):
+                bases = [write.base_revision for write in writes]
+                verdicts = [judge(connection, of, row, base) for row, base in zip(rows, bases, strict=True)]
+                stored = [row for row, verdict in zip(rows, verdicts, strict=True) if verdict is Verdict.STORED]
+                connection.executemany(of.upsert, stored)
+            return verdicts
+
+        return await self._database.run(work)
+
+    async def read(self, collection: Collection, key: str) -> Record | None:
+        """As the port says."""
+        statement = self._of(collection).read
+        row = await self._keys.run(lambda connection: connection.execute(statement, (key,)).fetchone())
+        return None if row is None else to_record(row)
+
+    async def query(self, collection: Collection, query: Query) -> QueryResult:
+        """As the port says; page and count come from one snapshot."""
+        check_query(collection, query)
+        text, parameters = queries.page(collection, SQLITE, self._of(collection), query)
+
+        def work(connection: sqlite3.Connection) -> tuple[list[Row], int | None, bool]:
+            with transaction(connection, "BEGIN"):
+                rows = connection.execute(text, parameters).fetchall()
+                return rows, *count_matching(connection, collection, query.filter, query.count)
+
+        try:
+            rows, total, exact = await self._lists.run(work)
+        except QueryTimeout as timeout:
+            advice = queries.index_advice(collection, query)
+            raise QueryTimeout(f"No answer within {self._deadline:g} s. {advice}") from timeout
+        items = tuple(map(to_record, rows[: query.limit]))
+        return QueryResult(items=items, total=total, total_exact=exact, more=len(rows) > query.limit)
+
+    async def delete(self, collection: Collection, key: str) -> None:
+        """As the port says."""
+        statement = self._of(collection).delete
+        await self._database.run(lambda connection: connection.execute(statement, (key,)).rowcount)
+
+    async def count_by(self, collection: Collection, field: str, where: Filter) -> Mapping[str, int]:
+        """As the ability says."""
+        check_filter(collection, where)
+        text, parameters = queries.count_by(collection, SQLITE, field, where)
+        rows = await self._lists.run(lambda connection: connection.execute(text, parameters).fetchall())
+        instant = collection.by_name[field].type is FieldType.INSTANT
+        texts = (
+            (to_datetime(value).isoformat() if instant else str(value), n) for value, n in rows if value is not None
+        )
+        return dict(texts)
+
+    async def scan(self, collection: Collection, where: Filter) -> AsyncIterator[Sequence[Record]]:
+        """As the ability says; each portion is a snapshot of its own, so that no reader holds the log."""
+        check_filter(collection, where)
+        query = Query(filter=where, sort=(Sort(collection.key),), limit=PORTION_RECORDS)
+        while True:
+            statement = queries.page(collection, SQLITE, self._of(collection), query)
+            rows, more = await self._lists.run(partial(portion, statement=statement))
+            if rows:
+                yield tuple(map(to_record, rows))
+            if not more:
+                return
+            query = msgspec.structs.replace(query, after=(rows[-1][0],))
+
+    async def health_check(self) -> HealthStatus:
+        """Whether the file answers, on the writing side and on the reading side."""
+        begun = time.monotonic()
+        probe = "SELECT count(*) FROM schema_migrations"
+        try:
+            async with asyncio.timeout(self._deadline):
+                await self._database.run(lambda connection: connection.execute(probe).fetchone())
+                await self._keys.run(lambda connection: connection.execute(probe).fetchone())
+        except (BackendError, QueryTimeout) as error:
+            return HealthStatus(healthy=False, detail=error.detail, latency_seconds=time.monotonic() - begun)
+        except TimeoutError:
+            detail = f"No answer within {self._deadline:g} s."
+            return HealthStatus(healthy=False, detail=detail, latency_seconds=time.monotonic() - begun)
+        detail = f"SQLite {sqlite3.sqlite_version}"
+        return HealthStatus(healthy=True, detail=detail, latency_seconds=time.monotonic() - begun)
+
+    def _of(self, collection: Collection) -> Statements:
+        try:
+            return self._statements[collection.name]
+        except KeyError:
+            raise SchemaMismatch(f"The backend has no table for {collection.name}.") from None

@@ -1,0 +1,61 @@
+-- The whole current schema of the SQLite backend, for reading; a test holds it equal to the sum of the migrations.
+-- Text compares by code point (SQLite's BINARY collation). Every index ends with the key, which breaks ties and
+-- places cursors, and with deleted_at, so that counts are answered from the index alone.
+
+CREATE TABLE translation_sessions (
+    session_id   TEXT    NOT NULL PRIMARY KEY,
+    user_id      TEXT,
+    name         TEXT,
+    status       TEXT    NOT NULL,
+    source_lang  TEXT    NOT NULL,
+    target_lang  TEXT    NOT NULL,
+    total_tasks  INTEGER NOT NULL,
+    created_at   INTEGER NOT NULL, -- microseconds since 1970, UTC; so are all times
+    updated_at   INTEGER NOT NULL, -- first half of the version
+    revision     INTEGER NOT NULL, -- second half of the version
+    deleted_at   INTEGER,          -- set on a tombstone, which no answer shows
+    metadata     TEXT    NOT NULL  -- the JSON object as it was sent
+);
+
+CREATE INDEX translation_sessions_status_created_at
+    ON translation_sessions (status, created_at, session_id, deleted_at);
+
+CREATE INDEX translation_sessions_user_id_created_at
+    ON translation_sessions (user_id, created_at, session_id, deleted_at);
+
+CREATE INDEX translation_sessions_created_at
+    ON translation_sessions (created_at, session_id, deleted_at);
+
+CREATE INDEX translation_sessions_updated_at
+    ON translation_sessions (updated_at, session_id, deleted_at);
+
+CREATE TABLE translation_tasks (
+    task_id         TEXT    NOT NULL PRIMARY KEY,
+    session_id      TEXT    NOT NULL, -- not a foreign key: a task may come before its session
+    batch_id        TEXT,
+    status          TEXT    NOT NULL,
+    source_lang     TEXT    NOT NULL,
+    target_lang     TEXT    NOT NULL,
+    priority        INTEGER NOT NULL,
+    retry_count     INTEGER NOT NULL,
+    created_at      INTEGER NOT NULL, -- microseconds since 1970, UTC; so are all times
+    updated_at      INTEGER NOT NULL, -- first half of the version
+    revision        INTEGER NOT NULL, -- second half of the version
+    deleted_at      INTEGER,          -- set on a tombstone, which no answer shows
+    metadata        TEXT    NOT NULL, -- the JSON object as it was sent
+    error_message   TEXT,
+    source_text     TEXT    NOT NULL, -- the long texts come last: a row that overflows its page keeps the rest on it
+    translated_text TEXT
+);
+
+CREATE INDEX translation_tasks_session_id_status
+    ON translation_tasks (session_id, status, task_id, deleted_at);
+
+CREATE INDEX translation_tasks_session_id_created_at
+    ON translation_tasks (session_id, created_at, task_id, deleted_at);
+
+CREATE INDEX translation_tasks_batch_id
+    ON translation_tasks (batch_id, task_id, deleted_at);
+
+CREATE INDEX translation_tasks_status_updated_at
+    ON translation_tasks (status, updated_at, task_id, deleted_at);
