@@ -5,9 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 from adapters.sqlite.database import Database
+from adapters.sqlite.dead_letters import SqliteDeadLetters
+from adapters.sqlite.receipts import SqliteReceipts
+from adapters.sqlite.revision_ceiling import SqliteRevisionCeiling
 from sql import migrations
 
 
-def state_database(path: Path) -> Database:
-    """The resource that the dead letters, the receipts and the revision ceiling of a data folder share."""
-    return Database(path, migrations("state"))
+class StateStore:
+    """The file of a data folder, and the three ports that are kept in it."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path, migrations("state"))
+        self.dead_letters = SqliteDeadLetters(self._database)
+        self.receipts = SqliteReceipts(self._database)
+        self.revision_ceiling = SqliteRevisionCeiling(self._database)
+
+    async def open(self) -> None:
+        """Create or open the file. Raises StartFailure."""
+        await self._database.open()
+
+    async def close(self) -> None:
+        """Finish what runs, then release the file."""
+        await self._database.close()
