@@ -127,6 +127,16 @@ class Settings(Section, frozen=True, kw_only=True):
         """The folder that everything durable is under, absolute."""
         return Path(self.data_dir).expanduser().absolute()
 
+    @property
+    def state_file(self) -> Path:
+        """The database of what outlives the journal: dead letters, receipts, the revision ceiling."""
+        return self.data_folder / "state.db"
+
+    @property
+    def journal_folder(self) -> Path:
+        """Where the pending log is."""
+        return self.data_folder / "journal"
+
     def in_data_folder(self, text: str) -> Path:
         """A path in which ``{data_dir}`` stands for the data folder."""
         return Path(text.replace("{data_dir}", str(self.data_folder))).expanduser().absolute()

@@ -121,9 +121,10 @@ class LogObserver:
     def _json_line(self, _: object, __: str, event: EventDict) -> str:
         envelope = self._envelope(event)
         try:
-            return msgspec.json.encode(envelope, enc_hook=str).decode()
+            line = msgspec.json.encode(envelope, enc_hook=str).decode()
         except UnicodeEncodeError:  # header bytes that are not UTF-8 arrive as lone surrogates
             return json.dumps(envelope, default=str)
+        return line if line.isascii() else line.translate(_PRINTABLE)
 
     def _console_line(self, logger: Any, name: str, event: EventDict) -> str:  # structlog's signature
         envelope = self._envelope(event)

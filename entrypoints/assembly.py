@@ -1,0 +1,74 @@
+"""Parts that take more than their constructor to build; none of it does I/O."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from adapters.telemetry.logs import LogObserver
+from domain.model.collections import Collection
+from domain.services.lane import Lane, LaneParts
+from domain.services.registry import StorageBackendRegistry
+from domain.services.schema import Schemas
+from entrypoints.http.body import Bodies
+from entrypoints.http.services import About
+from entrypoints.settings import Settings
+from entrypoints.version import VERSION
+from ports.ambient import Clock, Observer
+from ports.dead_letters import DeadLetters
+from ports.receipts import Receipts
+from ports.write_buffer import WriteBuffer
+
+
+def build_logs(settings: Settings, clock: Clock) -> LogObserver:
+    """The log on stdout: readable on a terminal, JSON elsewhere, unless the configuration says which."""
+    style = settings.log.format
+    if style == "auto":
+        style = "console" if sys.stdout.isatty() else "json"
+    return LogObserver(sys.stdout, clock, style=style, level=settings.log.level)
+
+
+def names(collections: Sequence[Collection]) -> list[str]:
+    """The lanes of the pending log: one per collection."""
+    return [collection.name for collection in collections]
+
+
+def build_lanes(
+    settings: Settings,
+    collections: Sequence[Collection],
+    schemas: Schemas,
+    *,
+    buffer: WriteBuffer,
+    registry: StorageBackendRegistry,
+    dead_letters: DeadLetters,
+    receipts: Receipts,
+    observer: Observer,
+    clock: Clock,
+) -> list[Lane]:
+    """One drain per collection, each with its own policy."""
+    return [
+        Lane(
+            collection,
+            schemas.of(collection.name),
+            LaneParts(
+                buffer=buffer,
+                registry=registry,
+                dead_letters=dead_letters,
+                receipts=receipts,
+                policy=settings.policy(collection.name),
+                observer=observer,
+                clock=clock,
+            ),
+        )
+        for collection in collections
+    ]
+
+
+def build_about(settings: Settings, clock: Clock) -> About:
+    """What this process is."""
+    return About(version=VERSION, data_dir=str(settings.data_folder), started_at=clock.now())
+
+
+def build_bodies(settings: Settings) -> Bodies:
+    """The reader of request bodies."""
+    return Bodies(seconds=settings.server.body_seconds)

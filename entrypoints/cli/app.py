@@ -1,0 +1,60 @@
+"""The command line as a whole. Commands import what they need when they run: ``--help`` must not load a server."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from domain.errors import PersistenceError, StartFailure
+from entrypoints.cli.configuration import config
+from entrypoints.cli.failures import CommandFailed, Exit
+from entrypoints.cli.operate import flush, health
+from entrypoints.cli.serve import migrate, serve
+from entrypoints.cli.transfer import export_records, import_records
+from entrypoints.version import VERSION
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(VERSION, prog_name="persistence")
+def cli() -> None:
+    """One HTTP service, many storage backends, one API: durable in milliseconds, nothing lost."""
+
+
+@cli.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(VERSION)
+
+
+for command in (serve, migrate, import_records, export_records, health, flush, config):
+    cli.add_command(command)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return the exit code; an error is one sentence on stderr, with its cure."""
+    try:
+        code = cli.main(list(arguments), prog_name="persistence", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except CommandFailed as error:
+        click.echo(f"Error: {error}", err=True)
+        return error.code
+    except StartFailure as error:
+        return _fail(error, Exit.CONFIGURATION)
+    except PersistenceError as error:
+        return _fail(error, Exit.INCOMPLETE)
+    except (click.Abort, KeyboardInterrupt):
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains at its end
+        return Exit.INCOMPLETE
+    return int(code or Exit.OK)
+
+
+def _fail(error: PersistenceError, code: Exit) -> int:
+    click.echo(f"Error: {error.detail} {error.cure}", err=True)
+    return code

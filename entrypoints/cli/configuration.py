@@ -1,0 +1,46 @@
+"""``persistence config``: what is configured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from entrypoints.cli.options import config_option
+from entrypoints.settings import Tree, load_settings
+
+
+@click.group()
+def config() -> None:
+    """Look at the configuration."""
+
+
+@config.command()
+@config_option
+def show(config: Path | None) -> None:
+    """Print every effective setting as TOML; secrets are masked."""
+    click.echo("\n".join(toml_lines(load_settings(config).shown())).strip())
+
+
+def toml_lines(tree: Tree, path: str = "") -> list[str]:
+    """A tree of plain values as TOML: values first, then tables."""
+    lines = [f"{key} = {_value(value)}" for key, value in tree.items() if value is not None and _is_value(value)]
+    for key, value in tree.items():
+        if not _is_value(value):
+            name = f"{path}.{key}" if path else key
+            below = toml_lines(value, name)
+            heads = [] if all(line.startswith("[") or not line for line in below) else [f"[{name}]"]
+            lines += ["", *heads, *below]
+    return lines
+
+
+def _is_value(value: object) -> bool:
+    return not isinstance(value, dict)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return str(value)

@@ -1,0 +1,27 @@
+"""Exit codes, and failures that end a command with one sentence."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """What the process tells its caller (the numbers above 63 are those of sysexits.h)."""
+
+    OK = 0
+    INCOMPLETE = 1  # some of the work is not done: import not acknowledged, service not healthy
+    USAGE = 2  # an option or argument that does not exist
+    BAD_DATA = 65  # all is done but for records that were refused
+    UNREACHABLE = 69  # no service answers at that address
+    BROKEN = 70  # serve: an fsync failed or frames are quarantined; elsewhere: a bug
+    ROWS_REMAIN = 75  # serve: stopped with acknowledged records in the journal; the next start applies them
+    CONFIGURATION = 78  # cannot start: configuration, data folder, address
+    INTERRUPTED = 130  # Ctrl-C
+
+
+class CommandFailed(Exception):
+    """One sentence and an exit code."""
+
+    def __init__(self, sentence: str, code: Exit) -> None:
+        super().__init__(sentence)
+        self.code = code

@@ -1,0 +1,39 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from entrypoints.settings import load_settings
+
+F = TypeVar("F", bound=Callable[..., Any])  # any command function
+
+
+def config_option(function: F) -> F:
+    """``--config FILE``."""
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Configuration file; without it ./persistence.toml, or the built-in defaults.",
+    )(function)
+
+
+def url_option(function: F) -> F:
+    """``--url URL`` of a running service; by default the one that the configuration here would start."""
+    return click.option("--url", callback=_url, help="Address of the running service. [default: as configured here]")(
+        function
+    )
+
+
+def _url(_: click.Context, __: click.Parameter, value: str | None) -> str:
+    return value if value is not None else url_of(load_settings().server.host, load_settings().server.port)
+
+
+def url_of(host: str, port: int) -> str:
+    """The address by which this machine reaches a listener."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  (compared, not bound)
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"

@@ -1,0 +1,1 @@
+"""A client of the HTTP API, as far as the command line needs one."""

@@ -1,0 +1,129 @@
+"""Files of records: NDJSON, plain or gzip, read and written as streams."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from domain.model.policies import MAX_RECORD_BYTES
+from domain.model.translation import SESSIONS, TASKS
+
+KINDS = (TASKS, SESSIONS)  # a task has a session_id too: its own key decides
+PORTION_BYTES = 4 * 1024 * 1024
+_LONGEST_LINE = 2 * MAX_RECORD_BYTES
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class Portion(msgspec.Struct, frozen=True, kw_only=True):
+    """Records that go into one request."""
+
+    file: str
+    envelope: str  # "sessions" or "tasks"
+    records: tuple[bytes, ...]  # JSON objects as they stand in the file
+    lines: tuple[int, ...]  # the number of each record's line, from 1
+    position: int  # bytes of the file on disk that were read so far
+
+    @property
+    def body(self) -> bytes:
+        """The request body."""
+        return b'{"%s":[%s]}' % (self.envelope.encode(), b",".join(self.records))
+
+    def halves(self) -> tuple[Portion, Portion]:
+        """The same records in two portions."""
+        middle = len(self.records) // 2
+        first = msgspec.structs.replace(self, records=self.records[:middle], lines=self.lines[:middle])
+        second = msgspec.structs.replace(self, records=self.records[middle:], lines=self.lines[middle:])
+        return first, second
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A line that was not taken, and why."""
+
+    file: str
+    line: int
+    detail: str
+
+
+def portions(path: Path, size: int) -> Iterator[Portion | Refusal]:
+    """Cut a file into portions of at most ``size`` records; a line that cannot be a record is refused by itself.
+
+    The first record tells the kind of all. Memory is bounded by one portion. Raises OSError.
+    """
+    reader = _Reader(str(path), size)
+    with path.open("rb") as raw:
+        try:
+            for number, line in enumerate(_lines(raw, compressed=path.suffix == ".gz"), start=1):
+                yield from reader.take(number, line, raw.tell())
+                if reader.hopeless:
+                    return
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            yield Refusal(file=str(path), line=reader.line + 1, detail=f"the compressed file is damaged here: {error}")
+    yield from reader.rest()
+
+
+def _lines(raw: BinaryIO, *, compressed: bool) -> Iterator[bytes]:
+    readable = gzip.GzipFile(fileobj=raw) if compressed else raw
+    return iter(lambda: readable.readline(_LONGEST_LINE), b"")
+
+
+class _Reader:
+    """Collects the lines of one file into portions."""
+
+    def __init__(self, file: str, size: int) -> None:
+        self.hopeless = False  # nothing in this file can be a record
+        self.line = 0
+        self._file = file
+        self._size = size
+        self._envelope = ""
+        self._position = 0
+        self._records: list[bytes] = []
+        self._lines: list[int] = []
+        self._bytes = 0
+
+    def take(self, number: int, line: bytes, position: int) -> Iterator[Portion | Refusal]:
+        """One more line; what is complete comes out."""
+        self.line, self._position = number, position
+        record = line.strip()
+        if not record:
+            return
+        fault = self._fault(line, record)
+        if fault:
+            yield Refusal(file=self._file, line=number, detail=fault)
+            return
+        if self._bytes + len(record) > PORTION_BYTES:
+            yield from self.rest()
+        self._records.append(record)
+        self._lines.append(number)
+        self._bytes += len(record)
+        if len(self._records) == self._size:
+            yield from self.rest()
+
+    def rest(self) -> Iterator[Portion]:
+        """What is collected so far."""
+        if self._records:
+            yield Portion(
+                file=self._file,
+                envelope=self._envelope,
+                records=tuple(self._records),
+                lines=tuple(self._lines),
+                position=self._position,
+            )
+        self._records, self._lines, self._bytes = [], [], 0
+
+    def _fault(self, line: bytes, record: bytes) -> str:
+        if len(line) == _LONGEST_LINE and not line.endswith(b"\n"):
+            self.hopeless = True
+            return f"the line is longer than {_LONGEST_LINE} bytes; expected one JSON object a line (NDJSON)"
+        try:
+            found = _OBJECT.decode(record)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            return f"not a JSON object: {error}"
+        if not self._envelope:
+            self._envelope = next((kind.envelope for kind in KINDS if kind.key in found), "")
+            self.hopeless = not self._envelope
+        return "" if self._envelope else "neither a task (task_id) nor a session (session_id)"

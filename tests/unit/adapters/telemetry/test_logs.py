@@ -1,0 +1,129 @@
+"""Log lines."""
+
+import io
+import json
+import logging
+from datetime import UTC, datetime
+from typing import get_args
+
+import pytest
+
+from adapters.telemetry.logs import KEYS, LEVELS, ForeignLogs, LogObserver
+from domain.model.observations import (
+    BatchFlushed,
+    JournalBroken,
+    Observation,
+    RequestFailed,
+    RequestServed,
+    ServiceStarted,
+    Trace,
+)
+
+SERVED = RequestServed(method="GET", endpoint="/api/v1/x/{id}", status=200, seconds=0.25, request_id="r-1")
+
+
+class FixedClock:
+    def now(self):
+        return datetime(2026, 11, 24, 16, 30, tzinfo=UTC)
+
+    def monotonic(self):
+        return 0.0
+
+
+def lines_of(*observations, **options):
+    stream = io.StringIO()
+    observer = LogObserver(stream, FixedClock(), **options)
+    for observation in observations:
+        observer(observation)
+    return stream.getvalue().splitlines()
+
+
+def test_every_observation_has_a_level():
+    assert set(LEVELS) == set(get_args(Observation))
+
+
+def test_a_request_is_one_json_line_with_exactly_the_agreed_keys():
+    trace = Trace("a" * 32, "b" * 16)
+    served = RequestServed(
+        method="POST",
+        endpoint="/x",
+        status=202,
+        seconds=0.5,
+        request_id="r",
+        user_id="u",
+        session_id="s",
+        error=None,
+        trace=trace,
+    )
+    (line,) = lines_of(served)
+    entry = json.loads(line)
+    assert tuple(entry) == KEYS
+    assert entry == {
+        "timestamp": "2026-11-24T16:30:00.000000Z",
+        "level": "info",
+        "service": "persistence",
+        "instance": None,
+        "endpoint": "/x",
+        "method": "POST",
+        "request_id": "r",
+        "user_id": "u",
+        "session_id": "s",
+        "trace_id": "a" * 32,
+        "message": "request_served",
+        "meta": {"status": 202, "seconds": 0.5, "error": None},
+    }
+
+
+def test_the_instance_is_named_once_it_is_known():
+    started, served = map(json.loads, lines_of(ServiceStarted(url="http://x", instance=7), SERVED))
+    assert (started["instance"], served["instance"]) == (7, 7)
+
+
+def test_quiet_levels_drop_what_is_below_them():
+    flushed = BatchFlushed(
+        collection="c", noun="n", records=1, seconds=0.1, statuses=(), trigger="size", batch_size=1000
+    )
+    broken = JournalBroken(lane="c", detail="EIO")
+    assert len(lines_of(flushed, SERVED, broken, level="debug")) == 3
+    assert len(lines_of(flushed, SERVED, broken, level="info")) == 2
+    (line,) = lines_of(flushed, SERVED, broken, level="error")
+    assert json.loads(line)["level"] == "critical"
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+@pytest.mark.parametrize("evil", ["a\nb", "a\r\nb", "\x1b[2Jcleared", "line\u2028break", "\x9b31m", "\udcff"])
+def test_text_from_outside_never_breaks_or_colours_a_line(style, evil):
+    served = RequestServed(method="GET", endpoint="/x", status=200, seconds=0.1, request_id="r", user_id=evil)
+    lines = lines_of(served, style=style)
+    assert len(lines) == 1
+    assert not any(character in lines[0] for character in "\r\x1b\x9b\udcff")
+    if style == "json":
+        assert json.loads(lines[0])["user_id"] == evil
+
+
+def test_a_person_reads_a_line_that_names_the_request():
+    (line,) = lines_of(SERVED, style="console")
+    assert line.startswith("16:30:00.000 [info     ] request_served")
+    assert "method=GET endpoint=/api/v1/x/{id}" in line
+    assert "status=200 seconds=0.25" in line
+
+
+def test_a_bug_shows_its_traceback_readably_on_a_terminal_and_in_one_line_elsewhere():
+    failed = RequestFailed(method="GET", endpoint="/x", request_id="r", traceback="Traceback\n  deep\nValueError: x")
+    assert lines_of(failed, style="console")[1:] == ["Traceback", "  deep", "ValueError: x"]
+    (line,) = lines_of(failed, style="json")
+    assert json.loads(line)["meta"]["traceback"].splitlines()[-1] == "ValueError: x"
+
+
+def test_lines_of_other_libraries_take_the_same_form():
+    stream = io.StringIO()
+    handler = ForeignLogs(LogObserver(stream, FixedClock()))
+    try:
+        raise OSError("gone")
+    except OSError as error:
+        record = logging.LogRecord("asyncio", logging.ERROR, __file__, 1, "task %s", ("x",), (OSError, error, None))
+    handler.handle(record)
+    entry = json.loads(stream.getvalue())
+    assert tuple(entry) == KEYS
+    assert (entry["level"], entry["meta"]["logger"], entry["meta"]["text"]) == ("error", "asyncio", "task x")
+    assert "OSError: gone" in entry["meta"]["traceback"]
