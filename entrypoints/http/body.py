@@ -18,7 +18,7 @@ GRACE_SECONDS = 5.0  # before the minimum rate counts
 MINIMUM_RATE = 1024  # bytes a second
 
 _GZIP = 31  # zlib's number for the gzip format
-_PIECE = 256 * 1024
+_PIECE = 64 * 1024
 _MAX_RATIO = 100
 _RATIO_COUNTS_ABOVE = 1024 * 1024  # small bodies may be as repetitive as they like
 
@@ -96,6 +96,7 @@ class BodyReader:
 
     async def _inflated(self, inflate: _Inflater) -> bytes:
         while True:
+            await asyncio.sleep(0)  # a little that came may be much that follows: let others in between
             if piece := inflate.piece():
                 return piece
             chunk = await self._arrival()

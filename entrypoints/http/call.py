@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 
 from aiohttp import web
 
@@ -35,6 +36,7 @@ class Call:
         "trace",
     )
 
+    resources: Mapping[str, Resource]  # by collection name
     resource: Resource  # of the route's collection; system routes have none
 
     def __init__(self, request: web.Request, services: Services) -> None:

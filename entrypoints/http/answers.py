@@ -1,0 +1,77 @@
+"""Builds answers: JSON, lists, and one JSON object whose last member is streamed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from domain.model.query import QueryResult
+from entrypoints.http import list_parameters
+from entrypoints.http.call import Call
+from entrypoints.http.list_parameters import ListRequest
+from entrypoints.http.media import JSON
+from entrypoints.http.wire import Document
+
+WRITE_SECONDS = 30.0  # a reader that takes nothing for so long is gone
+
+
+def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """``content``: whatever msgspec encodes."""
+    body = msgspec.json.encode(content)
+    return web.Response(body=body, status=status, headers={"Content-Type": JSON, **(headers or {})})
+
+
+def page_response(call: Call, asked: ListRequest, result: QueryResult) -> web.Response:
+    """One page of a list."""
+    resource = call.resource
+    cursor = list_parameters.next_cursor(resource.collection, asked, result)
+    page: Document = {
+        "items": [resource.wire.document(record, asked.fields) for record in result.items],
+        "page": asked.page,
+        "page_size": asked.query.limit,
+        "total": result.total,
+    }
+    if result.total is not None:
+        page["total_exact"] = result.total_exact
+    page["next_cursor"] = cursor
+    link = {"Link": list_parameters.next_link(call.request.rel_url.raw_path, asked, cursor)} if cursor else None
+    return json_response(page, headers=link)
+
+
+async def streamed_response(
+    call: Call, head: Document, member: str, portions: AsyncIterator[Sequence[Document]]
+) -> web.StreamResponse:
+    """``head`` with one more member: an array of any length, sent as it is read.
+
+    What goes wrong before the first portion is still a problem document; later the connection is cut, and the answer
+    is then visibly no JSON.
+    """
+    first = await anext(portions, ())
+    response = web.StreamResponse(headers={"Content-Type": JSON, **common_headers(call)})
+    call.stream = response
+    await response.prepare(call.request)
+    await _write(response, msgspec.json.encode(head)[:-1] + f',"{member}":['.encode() + _items(first))
+    async for portion in portions:
+        if portion:
+            await _write(response, b"," + _items(portion))
+    await _write(response, b"]}")
+    await response.write_eof()
+    return response
+
+
+def common_headers(call: Call) -> dict[str, str]:
+    """What every answer carries."""
+    return {"X-Request-Id": call.request_id, "Server": ""}
+
+
+def _items(portion: Sequence[Document]) -> bytes:
+    return msgspec.json.encode(portion)[1:-1]
+
+
+async def _write(response: web.StreamResponse, data: bytes) -> None:
+    async with asyncio.timeout(WRITE_SECONDS):
+        await response.write(data)

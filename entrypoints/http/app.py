@@ -1,0 +1,94 @@
+"""The application: the route table bound to the services, and one function around every request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+from aiohttp import web
+
+from domain.model.observations import RequestServed
+from entrypoints.http.answers import common_headers
+from entrypoints.http.call import Call
+from entrypoints.http.errors import problem_response, report_failure
+from entrypoints.http.resource import Resource
+from entrypoints.http.routes import ROUTES, Route
+from entrypoints.http.services import Services
+
+SERVICES = web.AppKey("services", Services)
+CALL = web.RequestKey("call", Call)
+
+
+def create_app(services: Services) -> web.Application:
+    """Bind every route to the services. Raises UnknownCollection where a route's collection is not declared."""
+    app = web.Application(middlewares=[serve])
+    app[SERVICES] = services
+    resources = {collection.name: Resource(collection) for collection in services.registry.collections}
+    for route in ROUTES:
+        if route.collection is not None:
+            services.registry.collection(route.collection)
+        _add(app, route, resources)
+    return app
+
+
+@web.middleware
+async def serve(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Everything that all requests share: an id, a trace, errors as problem documents, one observation."""
+    services = request.app[SERVICES]
+    call = request[CALL] = Call(request, services)
+    begun = services.clock.monotonic()
+    try:
+        response = await handler(request)
+    except Exception as error:  # the outermost net: whatever it is becomes an answer or ends the connection
+        response = problem_response(error, call) if call.stream is None else _cut(call, call.stream, error)
+    finally:
+        services.bodies.release(call)
+    if call.stream is None:
+        response.headers.update(common_headers(call))
+    if not request.content.is_eof():  # an answer before the body was read: what follows is no request
+        response.force_close()
+    _observe(call, response, services.clock.monotonic() - begun)
+    return response
+
+
+def _add(app: web.Application, route: Route, resources: Mapping[str, Resource]) -> None:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        call = request[CALL]
+        call.endpoint = route.template
+        call.resources = resources
+        if route.collection is not None:
+            call.resource = resources[route.collection]
+        return await route.handler(call)
+
+    if route.method == "GET":
+        app.router.add_get(route.pattern, handle)  # HEAD too
+    else:
+        app.router.add_route(route.method, route.pattern, handle)
+
+
+def _cut(call: Call, response: web.StreamResponse, error: Exception) -> web.StreamResponse:
+    """End a connection in the middle of an answer, so that nobody takes the half for the whole."""
+    if not isinstance(error, ConnectionError | asyncio.TimeoutError):  # the reader left, or takes nothing
+        report_failure(error, call)
+    call.error = "answer_cut"
+    if call.request.transport is not None:
+        call.request.transport.abort()
+    return response
+
+
+def _observe(call: Call, response: web.StreamResponse, seconds: float) -> None:
+    request = call.request
+    call.services.observer(
+        RequestServed(
+            method=request.method,
+            endpoint=call.endpoint,
+            status=response.status,
+            seconds=seconds,
+            request_id=call.request_id,
+            session_id=request.match_info.get("session_id"),
+            error=call.error,
+            trace=call.trace,
+        )
+    )

@@ -1,0 +1,1 @@
+"""One function an endpoint: decode, call one service method, encode."""

@@ -1,0 +1,90 @@
+"""Where everything is, whether it lives, what it counts, and what its problems mean."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from domain.errors import JournalFailed, PersistenceError, RouteNotFound, Unavailable
+from domain.model.policies import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, MAX_RECORD_BYTES
+from domain.model.query import MAX_PAGE_SIZE
+from entrypoints.http import list_parameters, strict_json
+from entrypoints.http.abilities import abilities_of
+from entrypoints.http.answers import json_response
+from entrypoints.http.call import Call
+from entrypoints.http.errors import kinds, status_of, title_of
+from entrypoints.http.parameters import only
+from entrypoints.http.wire import Document
+
+LIMITS = {
+    "batch_records": MAX_BATCH_RECORDS,
+    "batch_bytes": MAX_BATCH_BYTES,
+    "record_bytes": MAX_RECORD_BYTES,
+    "page_size": MAX_PAGE_SIZE,
+    "page_depth": list_parameters.MAX_DEPTH,
+    "json_depth": strict_json.MAX_DEPTH,
+    "number_digits": strict_json.MAX_DIGITS,
+}
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+async def root(call: Call) -> web.Response:
+    """Where everything is, what it takes, and what it can."""
+    only(call.request)
+    services = call.services
+    answer = {
+        "service": "persistence",
+        "version": services.about.version,
+        "links": _links(call),
+        "limits": LIMITS,
+        "abilities": {c.name: abilities_of(services.registry, c) for c in services.registry.collections},
+    }
+    return json_response(answer)
+
+
+async def live(call: Call) -> web.Response:
+    """The process runs."""
+    only(call.request)
+    return json_response({"status": "live"})
+
+
+async def ready(call: Call) -> web.Response:
+    """Records can be journaled."""
+    only(call.request)
+    if call.services.buffer.failed:
+        raise JournalFailed
+    if not call.services.buffer.accepting:
+        raise Unavailable("The service starts or shuts down; records are not taken now.", retry_after=1.0)
+    return json_response({"status": "ready"})
+
+
+async def metrics(call: Call) -> web.Response:
+    """The page that Prometheus reads."""
+    only(call.request)
+    return web.Response(body=call.services.render_metrics(), headers={"Content-Type": METRICS_TYPE})
+
+
+async def problem(call: Call) -> web.Response:
+    """What a problem's `type` means, and its cure."""
+    only(call.request)
+    code = call.request.match_info["code"]
+    found = next((kind for kind in kinds() if kind.code == code), None)
+    if found is None:
+        raise RouteNotFound(f"No problem has the code {code[:80]!r}.")
+    return json_response(_explained(found))
+
+
+def _explained(kind: type[PersistenceError]) -> Document:
+    return {
+        "type": f"/problems/{kind.code}",
+        "title": title_of(kind),
+        "status": status_of(kind),
+        "code": kind.code,
+        "cause": (kind.__doc__ or "").strip(),
+        "cure": kind.cure,
+    }
+
+
+def _links(call: Call) -> dict[str, list[str]]:
+    """Every address with its methods."""
+    resources = call.request.app.router.resources()
+    return {resource.canonical: sorted(route.method for route in resource) for resource in resources}

@@ -1,0 +1,118 @@
+"""Records of any collection: batches in, single records and lists out."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from domain.errors import AbilityMissing, InvalidRecords, RecordNotFound
+from domain.model.changes import ChangeResult
+from domain.services.query_rules import checked_key
+from entrypoints.http import list_parameters, media, preconditions, strict_json
+from entrypoints.http.answers import json_response, page_response
+from entrypoints.http.body import read_body
+from entrypoints.http.call import Call
+from entrypoints.http.errors import summary
+from entrypoints.http.ndjson import Intake
+from entrypoints.http.parameters import only, pairs_of, word
+from entrypoints.http.resource import moved
+from entrypoints.http.wire import Document
+
+ACKS = ("journaled", "accepted", "stored")
+
+
+async def accept(call: Call) -> web.Response:
+    """Take a batch; answers when it would survive a power loss."""
+    values = only(call.request, "ack", "on_error")
+    if values and (ack := word(values, "ack", ACKS)) != "journaled":
+        raise AbilityMissing(f"`ack={ack}` is not offered by this release; leave `ack` out for `journaled`.")
+    partial = word(values, "on_error", ("stop", "continue")) == "continue"
+    if media.media_type(call.request, media.JSON, media.NDJSON) == media.NDJSON:
+        return _accepted(await Intake(call, partial=partial).run())
+    batch = call.resource.open_envelope(await read_body(call, call.services.bodies))
+    try:
+        taken = await call.services.buffer.accept(call.resource.collection, batch, partial=partial, origin=call.origin)
+    except InvalidRecords as problem:
+        raise call.resource.within_envelope(problem) from None
+    answer = {"status": "accepted", "count": taken.count, "receipt": str(taken.receipt), "ack": "journaled"}
+    if partial:
+        answer["errors"] = moved(taken.errors, 0, f"/{call.resource.collection.envelope}")
+    return _accepted(answer)
+
+
+async def patch_many(call: Call) -> web.Response:
+    """Change fields of many records; answers with a verdict for each."""
+    only(call.request)
+    preconditions.refuse(call.request)
+    media.media_type(call.request, media.JSON, media.MERGE_PATCH)
+    batch = call.resource.open_envelope(await read_body(call, call.services.bodies))
+    try:
+        results = await call.services.changes.patch_many(call.resource.collection, batch, origin=call.origin)
+    except InvalidRecords as problem:
+        raise call.resource.within_envelope(problem) from None
+    return json_response({"status": "stored", "results": [_result(result) for result in results]})
+
+
+async def find(call: Call) -> web.Response:
+    """One page of a collection."""
+    asked = list_parameters.parse(call.resource.collection, pairs_of(call.request))
+    found = await call.services.query.find(call.resource.collection, asked.query, strong=asked.strong)
+    return page_response(call, asked, found)
+
+
+async def get(call: Call) -> web.Response:
+    """One record, unflushed changes included."""
+    only(call.request)
+    record = await call.services.query.get(call.resource.collection, key_of(call))
+    if preconditions.is_unchanged(call.request, record.tag):
+        return not_modified(record.tag)
+    return json_response(call.resource.wire.document(record), headers={"ETag": preconditions.quoted(record.tag)})
+
+
+async def patch(call: Call) -> web.Response:
+    """Change fields of one record (JSON merge patch); answers with the stored result."""
+    only(call.request)
+    media.media_type(call.request, media.MERGE_PATCH, media.JSON)
+    key, tags = key_of(call), preconditions.if_match(call.request)
+    body = await read_body(call, call.services.bodies)
+    strict_json.check(body)
+    try:
+        record = await call.services.changes.patch(
+            call.resource.collection, key, body, if_match=tags, origin=call.origin
+        )
+    except InvalidRecords as problem:  # the service counts items; here there is only one
+        raise InvalidRecords(problem.detail, errors=moved(problem.errors, 1, "")) from None
+    return json_response(call.resource.wire.document(record), headers={"ETag": preconditions.quoted(record.tag)})
+
+
+async def delete(call: Call) -> web.Response:
+    """Delete one record; a tombstone stays behind for a while."""
+    only(call.request)
+    tags = preconditions.if_match(call.request)
+    await call.services.changes.delete(call.resource.collection, key_of(call), if_match=tags, origin=call.origin)
+    return web.Response(status=204)
+
+
+def key_of(call: Call) -> str:
+    """The record's id in the address. Raises InvalidParameter."""
+    collection = call.resource.collection
+    return checked_key(collection, call.request.match_info[collection.key])
+
+
+def not_modified(tag: str) -> web.Response:
+    """The caller's copy is the current one."""
+    return web.Response(status=304, headers={"ETag": preconditions.quoted(tag)})
+
+
+def _accepted(answer: Document) -> web.Response:
+    return json_response(answer, 202, {"Location": f"/api/v1/receipts/{answer['receipt']}"})
+
+
+def _result(result: ChangeResult) -> Document:
+    absent = isinstance(result.problem, RecordNotFound)
+    item: Document = {
+        "index": result.index,
+        "key": result.key,
+        "verdict": result.verdict or ("not_found" if absent else "refused"),
+        "revision": str(result.record.revision) if result.record else None,
+    }
+    return item | ({"problem": summary(result.problem)} if result.problem else {})

@@ -1,0 +1,192 @@
+"""The GET form of a query, as every list takes it.
+
+- ``field=value`` and ``field__operator=value`` must all hold. ``in``, ``nin`` and ``between`` take values separated by
+  commas, and may be repeated for more values; a comma inside a value is written ``\\,`` and a backslash ``\\\\``.
+  ``isnull`` takes ``true`` or ``false``.
+- ``from_date`` <= ``created_at`` < ``to_date``; a bare date in ``to_date`` includes that day.
+- ``sort_by`` and ``order`` (``asc``, ``desc``) take one word or several, separated by commas.
+- ``page`` and ``page_size``, or ``cursor`` (from ``next_cursor``) and ``page_size``.
+- ``fields``, ``count`` (``exact``, ``estimated``, ``none``), ``consistency`` (``eventual``, ``strong``).
+
+The control words win over fields of the same name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+import msgspec
+
+from domain.errors import InvalidParameter
+from domain.model.collections import Collection
+from domain.model.query import (
+    MAX_CONDITIONS,
+    MAX_PAGE_SIZE,
+    And,
+    Condition,
+    CountMode,
+    Operator,
+    Query,
+    QueryResult,
+    SortValue,
+    decode_cursor,
+    encode_cursor,
+    operand_type,
+)
+from domain.model.records import Record
+from domain.services import query_rules
+from entrypoints.http.parameters import Pairs, singles, whole, word
+
+PAGE_SIZE = 20
+MAX_DEPTH = 100_000  # page * page_size; further on by cursor
+CONTROLS = (
+    "page",
+    "page_size",
+    "cursor",
+    "sort_by",
+    "order",
+    "fields",
+    "count",
+    "consistency",
+    "from_date",
+    "to_date",
+)
+_LISTS = frozenset({Operator.IN, Operator.NIN, Operator.BETWEEN})
+_LIST_ITEM = re.compile(r"(?:[^,\\]|\\.)*", re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+
+
+class ListRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A list that was asked for, checked."""
+
+    query: Query
+    page: int | None  # None where a cursor leads
+    fields: tuple[str, ...] | None  # of the answer; ``revision`` may be among them
+    strong: bool  # flush first
+    pairs: Pairs  # as sent, for the link to the next page
+
+
+def parse(collection: Collection, pairs: Pairs, *fixed: Condition) -> ListRequest:
+    """Read a list's parameters; ``fixed``: what the address itself demands.
+
+    Raises InvalidParameter, naming the parameter and what there is; InvalidCursor.
+    """
+    control = singles([pair for pair in pairs if pair[0] in CONTROLS], CONTROLS)
+    terms = (*fixed, *_filters(collection, pairs), *_dates(control))
+    if len(terms) > MAX_CONDITIONS:
+        raise InvalidParameter(f"A list takes at most {MAX_CONDITIONS} conditions.")
+    sort = query_rules.sort_of(collection, _words(control, "sort_by"), _words(control, "order"))
+    fields = query_rules.projection(collection, _words(control, "fields")) if "fields" in control else None
+    page, size = _page(control)
+    query = Query(
+        filter=And(terms),
+        sort=sort,
+        limit=size,
+        offset=0 if page is None else (page - 1) * size,
+        fields=None if fields is None else tuple(name for name in fields if name != query_rules.REVISION),
+        count=_count(control),
+    )
+    if "cursor" in control:
+        types = tuple(operand_type(collection.by_name[key.field]) for key in sort)
+        query = msgspec.structs.replace(query, after=decode_cursor(query, control["cursor"], types))
+    strong = word(control, "consistency", ("eventual", "strong")) == "strong"
+    return ListRequest(query=query, page=page, fields=fields, strong=strong, pairs=pairs)
+
+
+def next_cursor(collection: Collection, asked: ListRequest, result: QueryResult) -> str | None:
+    """The place behind the last item, None at the end."""
+    if not result.more or not result.items:
+        return None
+    last = result.items[-1]
+    values = tuple(_value(collection, last, key.field) for key in asked.query.sort)
+    return encode_cursor(asked.query, values)
+
+
+def next_link(path: str, asked: ListRequest, cursor: str) -> str:
+    """The ``Link`` header to the next page: the same parameters, led by the cursor."""
+    kept = [(name, value) for name, value in asked.pairs if name not in ("page", "cursor")]
+    return f'<{path}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'
+
+
+def _filters(collection: Collection, pairs: Pairs) -> list[Condition]:
+    found: dict[str, list[str]] = {}
+    for name, value in pairs:
+        if name not in CONTROLS:
+            found.setdefault(name, []).append(value)
+    return [term for name, values in found.items() for term in _conditions(collection, name, values)]
+
+
+def _conditions(collection: Collection, parameter: str, values: list[str]) -> list[Condition]:
+    name, _, suffix = parameter.rpartition("__")
+    if not name:
+        name, suffix = parameter, Operator.EQ.value
+    if name not in collection.by_name:
+        raise InvalidParameter(
+            f"`{parameter[:80]}` is neither a parameter nor a field with an operator. Parameters: "
+            f"{', '.join(CONTROLS)}. Fields: {', '.join(collection.by_name)}."
+        )
+    field = collection.by_name[name]
+    operator = query_rules.operator_of(field, suffix)
+    if operator in _LISTS:
+        items = [item for value in values for item in _split(value)]
+        return [query_rules.condition(field, operator, items)]
+    if len(values) > 1 and operator is Operator.EQ:
+        raise InvalidParameter(f"`{name}` cannot equal several values at once; write `{name}__in=a,b` for any of them.")
+    return [query_rules.condition(field, operator, [value]) for value in values]
+
+
+def _split(text: str) -> list[str]:
+    """The items between commas; ``\\,`` and ``\\\\`` stand for themselves."""
+    items, place = [], 0
+    while True:
+        match = _LIST_ITEM.match(text, place)
+        end = match.end() if match else place
+        items.append(_ESCAPED.sub(r"\1", text[place:end]))
+        if end == len(text):
+            return items
+        if text[end] != ",":
+            raise InvalidParameter("A list of values ends with a single backslash; write a backslash as `\\\\`.")
+        place = end + 1
+
+
+def _dates(control: Mapping[str, str]) -> list[Condition]:
+    terms = []
+    if "from_date" in control:
+        start = query_rules.instant("from_date", control["from_date"])
+        terms.append(Condition("created_at", Operator.GTE, (start,)))
+    if "to_date" in control:
+        end = query_rules.end_of("to_date", control["to_date"])
+        terms.append(Condition("created_at", Operator.LT, (end,)))
+    return terms
+
+
+def _page(control: Mapping[str, str]) -> tuple[int | None, int]:
+    size = whole(control, "page_size", PAGE_SIZE, 1, MAX_PAGE_SIZE)
+    if "cursor" in control:
+        if "page" in control:
+            raise InvalidParameter("`page` and `cursor` exclude each other; a cursor already stands for a place.")
+        return None, size
+    page = whole(control, "page", 1, 1, 10**18)
+    if page * size > MAX_DEPTH:
+        raise InvalidParameter(f"`page` * `page_size` ends at {MAX_DEPTH}; go on with `cursor` from `next_cursor`.")
+    return page, size
+
+
+def _count(control: Mapping[str, str]) -> CountMode:
+    if "count" not in control:
+        return CountMode.NONE if "cursor" in control else CountMode.ESTIMATED
+    return CountMode(word(control, "count", tuple(CountMode)))
+
+
+def _words(control: Mapping[str, str], name: str) -> list[str]:
+    return [part.strip() for part in control[name].split(",")] if name in control else []
+
+
+def _value(collection: Collection, record: Record, field: str) -> SortValue:
+    if field == "created_at":
+        return record.created_at
+    if field == "updated_at":
+        return record.updated_at
+    return record.values[collection.positions[field]]

@@ -1,0 +1,69 @@
+"""One collection as the API shows it: its batch envelope, its records on the wire."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from domain.errors import InvalidRecords, ItemError, MalformedBody, PayloadTooLarge
+from domain.model.collections import Collection
+from domain.model.policies import MAX_BATCH_BYTES
+from entrypoints.http import strict_json
+from entrypoints.http.wire import RecordWire
+
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+
+
+class Resource:
+    """What handlers need of a collection; built once."""
+
+    def __init__(self, collection: Collection) -> None:
+        self.collection = collection
+        self.wire = RecordWire(collection)
+        envelope = msgspec.defstruct(
+            "Envelope", [(collection.envelope, msgspec.Raw)], frozen=True, forbid_unknown_fields=True
+        )
+        self._envelope: msgspec.json.Decoder[Any] = msgspec.json.Decoder(envelope)  # a shape made at run time
+
+    def open_envelope(self, body: bytes) -> bytes:
+        """The array inside ``{"tasks": [...]}``, as sent.
+
+        Raises MalformedBody, InvalidRecords (another shape), PayloadTooLarge.
+        """
+        strict_json.check(body)
+        try:
+            batch = bytes(getattr(self._envelope.decode(body), self.collection.envelope))
+        except msgspec.ValidationError as error:
+            raise self._wrong_shape(str(error)) from None
+        except msgspec.DecodeError as error:
+            raise MalformedBody(f"The body is not JSON: {error}.") from None
+        if len(batch) > MAX_BATCH_BYTES:
+            raise PayloadTooLarge(f"A batch may have {MAX_BATCH_BYTES} bytes; this one has {len(batch)}.")
+        return batch
+
+    def within_envelope(self, problem: InvalidRecords) -> InvalidRecords:
+        """The same faults, by their places in the whole body."""
+        return InvalidRecords(problem.detail, errors=moved(problem.errors, 0, f"/{self.collection.envelope}"))
+
+    def _wrong_shape(self, message: str) -> InvalidRecords:
+        word = self.collection.envelope
+        unknown = _UNKNOWN.fullmatch(message)
+        pointer = "/" + escaped(unknown[1]) if unknown else ""
+        detail = f'The body must be an object with one member, the array of records: {{"{word}": [...]}}.'
+        code = "unknown_field" if unknown else "wrong_shape"
+        return InvalidRecords(detail, errors=(ItemError(pointer=pointer, code=code, detail=f"{message}."),))
+
+
+def moved(errors: tuple[ItemError, ...], steps: int, prefix: str) -> tuple[ItemError, ...]:
+    """The errors with the first ``steps`` words of their pointers replaced by ``prefix``."""
+    return tuple(
+        msgspec.structs.replace(error, pointer="/".join([prefix, *error.pointer.split("/")[1 + steps :]]))
+        for error in errors
+    )
+
+
+def escaped(word: str) -> str:
+    """A member's name inside a JSON Pointer (RFC 6901)."""
+    return word[:200].replace("~", "~0").replace("/", "~1")
