@@ -50,7 +50,7 @@ async def streamed_response(
     What goes wrong before the first portion is still a problem document; later the connection is cut, and the answer
     is then visibly no JSON.
     """
-    first = await anext(portions, ())
+    first = await anext(portions, None) or ()
     response = web.StreamResponse(headers={"Content-Type": JSON, **common_headers(call)})
     call.stream = response
     await response.prepare(call.request)

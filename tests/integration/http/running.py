@@ -1,0 +1,166 @@
+"""The whole HTTP door on a free port, in front of the real services and the memory adapters."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+
+from adapters.memory.backend import MemoryBackend
+from adapters.memory.dead_letters import MemoryDeadLetters
+from adapters.memory.receipts import MemoryReceipts
+from adapters.memory.revision_ceiling import MemoryRevisionCeiling
+from adapters.memory.write_buffer import MemoryWriteBuffer
+from adapters.system.clock import SystemClock
+from adapters.system.ids import SystemIds
+from domain.model.observations import Observation
+from domain.model.policies import BufferPolicy
+from domain.model.translation import BUILT_IN
+from domain.services.buffer import BufferManager
+from domain.services.changes import ChangeService
+from domain.services.flush import FlushEngine
+from domain.services.lane import Lane, LaneParts
+from domain.services.query import QueryService
+from domain.services.recovery import RecoveryService
+from domain.services.registry import NamedBackend, StorageBackendRegistry
+from domain.services.revisions import RevisionIssuer
+from domain.services.schema import Schemas
+from entrypoints.http.body import Bodies
+from entrypoints.http.server import HttpServer
+from entrypoints.http.services import About, Services
+
+API = "/api/v1/translation"
+POLICY = BufferPolicy(linger_seconds=0.01, read_deadline_seconds=2.0)
+
+
+@dataclass
+class Observed:
+    """Remembers every observation."""
+
+    seen: list[Observation] = field(default_factory=list)
+
+    def __call__(self, observation: Observation) -> None:
+        self.seen.append(observation)
+
+    def of(self, kind: type) -> list[Any]:
+        return [observation for observation in self.seen if isinstance(observation, kind)]
+
+
+@dataclass
+class Running:
+    """A service that listens, and a client of it."""
+
+    server: HttpServer
+    services: Services
+    backend: MemoryBackend
+    observed: Observed
+    client: aiohttp.ClientSession
+    last: bytes = b""  # the body that came last, as it came
+
+    async def ask(self, method: str, path: str, **options: Any) -> tuple[int, Any, aiohttp.ClientResponse]:
+        """Status, decoded body (None without one), response."""
+        async with self.client.request(method, path, **options) as response:
+            body = self.last = await response.read()
+            kind = response.headers.get("Content-Type", "")
+            return response.status, (await response.json(content_type=None)) if "json" in kind and body else body, response
+
+    async def post(self, path: str, content: Any) -> tuple[int, Any, aiohttp.ClientResponse]:
+        return await self.send(path, json.dumps(content).encode())
+
+    async def send(self, path: str, body: bytes, kind: str = "application/json", **headers: str) -> Any:
+        """POST bytes of any size; the client warns of large ones unless they are a file."""
+        return await self.ask("POST", path, data=io.BytesIO(body), headers={"Content-Type": kind, **headers})
+
+    async def get(self, path: str, **options: Any) -> tuple[int, Any, aiohttp.ClientResponse]:
+        return await self.ask("GET", path, **options)
+
+    async def stored(self) -> int:
+        """Records of both collections after a flush."""
+        await self.services.flush.flush(BUILT_IN, 5.0)
+        _, found, _ = await self.get("/api/v1/system/stats")
+        return sum(collection["stored"] for collection in found["collections"].values())
+
+    async def raw(self, data: bytes, *, wait: float = 5.0) -> bytes:
+        """Everything that comes back for these bytes until the connection ends."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.server.port)
+        writer.write(data)
+        try:
+            async with asyncio.timeout(wait):
+                return await reader.read()
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def running(
+    policy: BufferPolicy = POLICY, bodies: Bodies | None = None, backend: Any = None, **server: Any
+) -> AsyncIterator[Running]:
+    """A service for one test."""
+    observed = Observed()
+    backend = backend or MemoryBackend()
+    services, parts = build(policy, bodies or Bodies(), backend, observed)
+    http = HttpServer(services, port=0, finish_seconds=1.0, **server)
+    await services.buffer.start()
+    await services.flush.start()
+    await http.open()
+    try:
+        async with aiohttp.ClientSession(http.url) as client:
+            yield Running(http, services, backend, observed, client)
+    finally:
+        await http.close()
+        await services.buffer.stop()
+        await services.flush.stop(1.0)
+        await parts.buffer.close()  # type: ignore[attr-defined]
+
+
+def build(
+    policy: BufferPolicy, bodies: Bodies, backend: MemoryBackend, observed: Observed
+) -> tuple[Services, LaneParts]:
+    clock, schemas, receipts = SystemClock(), Schemas(BUILT_IN), MemoryReceipts()
+    routes = {collection.name: "main" for collection in BUILT_IN}
+    registry = StorageBackendRegistry([NamedBackend("main", "memory", backend)], routes, BUILT_IN, observed, clock)
+    log = MemoryWriteBuffer([collection.name for collection in BUILT_IN])
+    issuer = RevisionIssuer(MemoryRevisionCeiling(), clock)
+    buffer = BufferManager(BUILT_IN, schemas, log, receipts, issuer, policy, observed, clock)
+    parts = LaneParts(
+        buffer=log,
+        registry=registry,
+        dead_letters=MemoryDeadLetters(),
+        receipts=receipts,
+        policy=policy,
+        observer=observed,
+        clock=clock,
+    )
+    flush = FlushEngine([Lane(c, schemas.of(c.name), parts) for c in BUILT_IN], log, buffer)
+    query = QueryService(registry, buffer, flush, policy)
+    services = Services(
+        registry=registry,
+        buffer=buffer,
+        flush=flush,
+        changes=ChangeService(registry, schemas, buffer, flush, query, receipts, policy, clock),
+        query=query,
+        recovery=RecoveryService(query, clock),
+        observer=observed,
+        clock=clock,
+        ids=SystemIds(),
+        about=About(version="0.0.0", data_dir="nowhere", started_at=datetime.now(UTC)),
+        render_metrics=lambda: b"persistence_data_loss_total 0.0\n",
+        bodies=bodies,
+    )
+    return services, parts
+
+
+def session(session_id: str = "s1", **fields: Any) -> dict[str, Any]:
+    return {"session_id": session_id, "status": "processing", "source_lang": "en", "target_lang": "de"} | fields
+
+
+def task(task_id: str = "t1", session_id: str = "s1", **fields: Any) -> dict[str, Any]:
+    whole = {"task_id": task_id, "session_id": session_id, "status": "pending", "source_text": "one"}
+    return whole | {"source_lang": "en", "target_lang": "de"} | fields
