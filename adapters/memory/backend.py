@@ -10,7 +10,7 @@ import msgspec
 
 from adapters.memory.matching import behind, matcher, ranked, reader
 from domain.model.collections import Collection
-from domain.model.query import CountMode, Filter, Query, QueryResult, Sort, check_filter, check_query
+from domain.model.query import CountMode, Filter, Query, QueryResult, Sort, check_filter, check_query, declared
 from domain.model.records import ConditionalWrite, HealthStatus, Record, Verdict, WriteResult, greater
 
 PORTION_RECORDS = 1000
@@ -64,7 +64,7 @@ class MemoryBackend:
     async def count_by(self, collection: Collection, field: str, where: Filter) -> Mapping[str, int]:
         """As the ability says."""
         check_filter(collection, where)
-        read = reader(collection, field)
+        read = reader(collection, declared(collection, field).name)
         values = (read(record) for record in self._visible(collection, where))
         return Counter(v.isoformat() if isinstance(v, datetime) else str(v) for v in values if v is not None)
 

@@ -22,7 +22,7 @@ from adapters.sqlite.rows import Row, to_datetime, to_record, to_rows
 from adapters.sqlite.verdicts import judge, read_back
 from domain.errors import BackendError, QueryTimeout, SchemaMismatch
 from domain.model.collections import Collection, FieldType
-from domain.model.query import Filter, Query, QueryResult, Sort, check_filter, check_query
+from domain.model.query import Filter, Query, QueryResult, Sort, check_filter, check_query, declared
 from domain.model.records import ConditionalWrite, HealthStatus, Record, Verdict, WriteResult
 from sql import migrations
 
@@ -123,9 +123,9 @@ class SqliteBackend:
     async def count_by(self, collection: Collection, field: str, where: Filter) -> Mapping[str, int]:
         """As the ability says."""
         check_filter(collection, where)
+        instant = declared(collection, field).type is FieldType.INSTANT
         text, parameters = queries.count_by(collection, SQLITE, field, where)
         rows = await self._lists.run(lambda connection: connection.execute(text, parameters).fetchall())
-        instant = collection.by_name[field].type is FieldType.INSTANT
         texts = (
             (to_datetime(value).isoformat() if instant else str(value), n) for value, n in rows if value is not None
         )

@@ -28,11 +28,11 @@ def count_matching(
 
 def _estimate(connection: sqlite3.Connection, collection: Collection, where: Filter) -> int:
     """Looks at evenly spread row ids: holes and tombstones count as rows that do not match."""
-    (newest,) = connection.execute(f'SELECT max(rowid) FROM "{collection.name}"').fetchone()  # noqa: S608  # declared
+    (newest,) = connection.execute(f"SELECT max(rowid) FROM `{collection.name}`").fetchone()  # noqa: S608  # declared
     conditions = Conditions(collection, SQLITE)
     matching = conditions.sql(conditions.visible(where))
     sample = [newest * i // _SAMPLES for i in range(1, _SAMPLES + 1)]
-    text = f'SELECT count(*) FROM "{collection.name}" NOT INDEXED WHERE {matching} AND rowid IN '  # noqa: S608
+    text = f"SELECT count(*) FROM `{collection.name}` NOT INDEXED WHERE {matching} AND rowid IN "  # noqa: S608
     text += f"({', '.join('?' * _SAMPLES)})"
     (hits,) = connection.execute(text, [*conditions.parameters, *sample]).fetchone()
     return int(hits * newest // _SAMPLES)

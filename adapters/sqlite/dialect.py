@@ -18,7 +18,7 @@ def _encode(value: Operand | SortValue) -> Value:
 
 SQLITE = Dialect(
     name="sqlite",
-    quote='"',
+    quote="`",  # SQLite takes "a column that is not there" for a text
     placeholder=lambda _: QmarkParameter(),
     position="INSTR",
     least="MIN",

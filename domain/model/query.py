@@ -113,6 +113,14 @@ def conditions(where: Filter) -> Iterator[Condition]:
                 yield from conditions(term)
 
 
+def declared(collection: Collection, name: str) -> Field:
+    """A field by name. Raises InvalidParameter."""
+    field = collection.by_name.get(name)
+    if field is None:
+        raise InvalidParameter(f"{collection.name} has no field {name[:80]!r}.")
+    return field
+
+
 def check_filter(collection: Collection, where: Filter) -> None:
     """Every field is declared and every operand has its field's very type: ``True`` is not 1, ``"1"`` neither.
 
@@ -122,9 +130,7 @@ def check_filter(collection: Collection, where: Filter) -> None:
     if len(found) > MAX_CONDITIONS or sum(len(condition.operands) for condition in found) > MAX_OPERANDS:
         raise InvalidParameter(f"A filter has at most {MAX_CONDITIONS} conditions and {MAX_OPERANDS} values.")
     for condition in found:
-        field = collection.by_name.get(condition.field)
-        if field is None:
-            raise InvalidParameter(f"{collection.name} has no field {condition.field!r}.")
+        field = declared(collection, condition.field)
         if not _fits(field, condition):
             raise InvalidParameter(f"{condition.operator} on {field.name} ({field.type}) does not take these values.")
 
@@ -132,9 +138,8 @@ def check_filter(collection: Collection, where: Filter) -> None:
 def check_query(collection: Collection, query: Query) -> None:
     """The filter, the sort keys and the cursor's length fit the collection. Raises InvalidParameter."""
     check_filter(collection, query.filter)
-    unknown = [sort.field for sort in query.sort if sort.field not in collection.by_name]
-    if unknown:
-        raise InvalidParameter(f"{collection.name} has no field {unknown[0]!r}.")
+    for sort in query.sort:
+        declared(collection, sort.field)
     if not query.sort or query.sort[-1].field != collection.key:
         raise InvalidParameter(f"The last sort key must be {collection.key!r}.")
     if query.after is not None and len(query.after) != len(query.sort):
