@@ -14,6 +14,7 @@ PAGE = 1000
 KEYS = {"sessions": "session_id", "tasks": "task_id"}
 
 Json = Any  # JSON as it was decoded
+NotSent = aiohttp.ClientConnectorError  # nobody listened
 Lost = (aiohttp.ClientError, TimeoutError, ConnectionError)  # no answer: the outcome is unknown
 
 

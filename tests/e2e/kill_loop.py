@@ -87,7 +87,7 @@ class KillLoop:
 
     async def _torment(self, workload: Workload, ledger: Ledger) -> None:
         self._ready.append(await self._service.start())
-        moments = (self._under_load, self._under_load, self._while_draining, self._while_starting)
+        moments = (self._under_load, self._amid_a_burst, self._while_draining, self._while_starting)
         async with asyncio.TaskGroup() as writers:
             for number in range(WRITERS):
                 writers.create_task(workload.write_on(f"writer {number}"))
@@ -108,6 +108,15 @@ class KillLoop:
         seconds = self._random.uniform(0.05, 1.0)
         await asyncio.sleep(seconds)
         return f"{seconds:.2f} s into the load"
+
+    async def _amid_a_burst(self, workload: Workload) -> str:
+        """A kill, most often, between the requests of a burst and their answers."""
+        seconds = self._random.uniform(0, 0.15)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(workload.burst(self._random))
+            await asyncio.sleep(seconds)
+            self._service.kill()
+        return f"{seconds:.2f} s into a burst"
 
     async def _while_draining(self, workload: Workload) -> str:
         await workload.burst(self._random)

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
 
-from tests.e2e.api import KEYS, ROOT, Api, Json, Lost, Reply
+from tests.e2e.api import KEYS, ROOT, Api, Json, Lost, NotSent, Reply
 from tests.e2e.ledger import MARKERS, Action, Change, Ledger, Place, Verdict, digest_of
 from tests.e2e.samples import STATUSES, Samples
 
@@ -39,7 +39,7 @@ class Workload:
             await random.choice(actions)(random)
             await asyncio.sleep(random.uniform(0, 0.03))
 
-    async def burst(self, random: Random, requests: int = 4, size: int = 1500) -> None:
+    async def burst(self, random: Random, *, requests: int = 4, size: int = 1500) -> None:
         """More than one flush takes, at once: a backlog is there when this returns."""
         await asyncio.gather(*(self._put("tasks", random, size) for _ in range(requests)))
 
@@ -97,6 +97,10 @@ class Workload:
         self._ledger.sent(changes)
         try:
             reply = await request
+        except NotSent:
+            self._ledger.settled(changes, Verdict.REFUSED)
+            await asyncio.sleep(_PAUSE)
+            return None
         except Lost:
             self._ledger.broken(changes)
             await asyncio.sleep(_PAUSE)
