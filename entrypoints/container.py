@@ -96,4 +96,10 @@ class Container(containers.DeclarativeContainer):
         render_metrics=metrics.provided.render,
         bodies=providers.Callable(build_bodies, settings),
     )
-    server = providers.Singleton(HttpServer, services, settings.provided.server)
+    server = providers.Singleton(
+        HttpServer,
+        services,
+        host=settings.provided.server.host,
+        port=settings.provided.server.port,
+        finish_seconds=settings.provided.server.finish_seconds,
+    )

@@ -64,8 +64,9 @@ async def opened(*resources: Resource) -> AsyncIterator[None]:
 async def _settle(container: Container, run: Run) -> None:
     """Take nothing more, write what the time allows, and judge."""
     buffer, flush, stop = container.buffer(), container.flush(), container.stop()
-    await buffer.stop()
+    buffer.refuse()
     run.left = await _last_flush(flush, container.settings().server.flush_seconds, stop)
+    await buffer.stop()
     depths = await buffer.depths()
     if buffer.failed or stop.failed or any(depth.quarantined for depth in depths.values()):
         run.ending = Ending.BROKEN

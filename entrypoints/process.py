@@ -23,16 +23,16 @@ async def serve(settings: Settings, announce: Callable[[str], None]) -> int:
     stop.listen()
     async with running(container) as run:
         server = container.server()
-        await server.start()
+        await server.open()
         try:
             announce(server.url)
             observer(ServiceStarted(url=server.url, instance=container.buffer().instance))
             await stop.requested.wait()
-            server.retire()
+            container.buffer().retire()
             if stop.patient:
                 await stop.pause(settings.server.drain_delay_seconds)
         finally:
-            await server.stop(0 if stop.hurry.is_set() else settings.server.finish_seconds)
+            await server.close()
     observer(ServiceStopped(exit_code=run.ending, left_in_journal=run.left))
     return run.ending
 

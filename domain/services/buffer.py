@@ -74,6 +74,7 @@ class BufferManager:
         self._observer = observer
         self._clock = clock
         self._accepting = False
+        self._retiring = False
         self._replays: list[asyncio.Task[None]] = []
         self.failed = False  # an fsync failed: nothing is acknowledged any more
         self.on_failure: Callable[[], None] = lambda: None  # told once, when the journal fails
@@ -87,9 +88,17 @@ class BufferManager:
             self._replays.append(asyncio.create_task(self._replay(lane, depth), name=f"replay {name}"))
         self._accepting = True
 
-    async def stop(self) -> None:
-        """Refuse new records from now on."""
+    def retire(self) -> None:
+        """Say that this instance will go, so that balancers turn away; records are still taken."""
+        self._retiring = True
+
+    def refuse(self) -> None:
+        """Take no new records from now on; what is being indexed goes on."""
         self._accepting = False
+
+    async def stop(self) -> None:
+        """Take no new records and end the indexing."""
+        self.refuse()
         for replay in self._replays:
             replay.cancel()
         await asyncio.gather(*self._replays, return_exceptions=True)
@@ -97,8 +106,13 @@ class BufferManager:
 
     @property
     def accepting(self) -> bool:
-        """Whether records can be journaled now: what "ready" means."""
+        """Whether records can be journaled now."""
         return self._accepting and not self.failed
+
+    @property
+    def ready(self) -> bool:
+        """Whether new clients should come here."""
+        return self.accepting and not self._retiring
 
     @property
     def replaying(self) -> bool:

@@ -65,7 +65,8 @@ class FlushEngine:
 
         Raises FlushIncomplete, naming what stays, after ``timeout`` seconds.
         """
-        heads = {c.name: (await self._buffer.depth(c.name)).head for c in collections}
+        depths = {c.name: await self._buffer.depth(c.name) for c in collections}
+        heads = {name: depth.head for name, depth in depths.items() if depth.records}
         waits = [self._lanes[name].applied_through(head) for name, head in heads.items()]
         try:
             async with asyncio.timeout(timeout):

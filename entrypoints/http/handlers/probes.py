@@ -52,7 +52,7 @@ async def ready(call: Call) -> web.Response:
     only(call.request)
     if call.services.buffer.failed:
         raise JournalFailed
-    if not call.services.buffer.accepting:
+    if not call.services.buffer.ready:
         raise Unavailable("The service starts or shuts down; records are not taken now.", retry_after=1.0)
     return json_response({"status": "ready"})
 

@@ -1,0 +1,200 @@
+"""A whole service on memory adapters, with faults that a test can switch on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+from adapters.memory.backend import MemoryBackend
+from adapters.memory.dead_letters import MemoryDeadLetters
+from adapters.memory.receipts import MemoryReceipts
+from adapters.memory.revision_ceiling import MemoryRevisionCeiling
+from adapters.memory.write_buffer import MemoryWriteBuffer
+from domain.errors import PersistenceError
+from domain.model.collections import Collection
+from domain.model.observations import Observation
+from domain.model.policies import BufferPolicy
+from domain.model.records import ConditionalWrite, HealthStatus, Record, Verdict, WriteResult
+from domain.model.translation import BUILT_IN, TASKS
+from domain.services.buffer import BufferManager
+from domain.services.changes import ChangeService
+from domain.services.flush import FlushEngine
+from domain.services.lane import Lane, LaneParts
+from domain.services.query import QueryService
+from domain.services.recovery import RecoveryService
+from domain.services.registry import NamedBackend, StorageBackendRegistry
+from domain.services.revisions import RevisionIssuer
+from domain.services.schema import Schemas
+from ports.storage_backend import StorageBackend
+
+START = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+class SteppingClock:
+    """Wall time that moves a millisecond at each look; monotonic time that is real."""
+
+    def __init__(self) -> None:
+        self.moment = START
+
+    def now(self) -> datetime:
+        self.moment += timedelta(milliseconds=1)
+        return self.moment
+
+    def monotonic(self) -> float:
+        import time
+
+        return time.monotonic()
+
+
+class FaultyBackend:
+    """A backend in front of which a test puts faults: errors to raise, records to refuse."""
+
+    def __init__(self, inner: MemoryBackend) -> None:
+        self.inner = inner
+        self.errors: list[PersistenceError] = []  # raised by the next writes, one each
+        self.after_writing: list[PersistenceError] = []  # raised although the write was done
+        self.poison: dict[str, PersistenceError] = {}  # raised when a record of this key is written
+        self.writes: list[tuple[str, ...]] = []  # keys of every statement that reached the store
+        self.tries = 0
+
+    async def write(self, collection: Collection, records: Sequence[Record], *, verdicts: bool = False) -> WriteResult:
+        self.tries += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        for place, record in enumerate(records):
+            if record.key in self.poison:
+                fault = self.poison[record.key]
+                if getattr(fault, "index", None) is not None:
+                    fault.index = place  # type: ignore[attr-defined]
+                raise fault
+        self.writes.append(tuple(record.key for record in records))
+        result = await self.inner.write(collection, records, verdicts=verdicts)
+        if self.after_writing:
+            raise self.after_writing.pop(0)
+        return result
+
+    async def write_conditional(
+        self, collection: Collection, writes: Sequence[ConditionalWrite]
+    ) -> Sequence[Verdict]:
+        self.tries += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        for write in writes:
+            if write.record.key in self.poison:
+                raise self.poison[write.record.key]
+        return await self.inner.write_conditional(collection, writes)
+
+    async def health_check(self) -> HealthStatus:
+        return await self.inner.health_check()
+
+    async def read(self, collection, key):
+        return await self.inner.read(collection, key)
+
+    async def query(self, collection, query):
+        return await self.inner.query(collection, query)
+
+    async def delete(self, collection, key):
+        await self.inner.delete(collection, key)
+
+    async def count_by(self, collection, field, where):
+        return await self.inner.count_by(collection, field, where)
+
+    def scan(self, collection, where):
+        return self.inner.scan(collection, where)
+
+
+class House:
+    """Every service, wired. ``restart`` builds them anew over what is durable."""
+
+    def __init__(
+        self,
+        backend: StorageBackend | None = None,
+        policy: BufferPolicy | None = None,
+        write_buffer: object = None,
+    ) -> None:
+        self.clock = SteppingClock()
+        self.policy = policy or BufferPolicy(linger_seconds=0.001, read_deadline_seconds=2.0)
+        self.backend = backend or FaultyBackend(MemoryBackend())
+        self.write_buffer = write_buffer or MemoryWriteBuffer([c.name for c in BUILT_IN])
+        self.dead_letters = MemoryDeadLetters()
+        self.receipts = MemoryReceipts()
+        self.ceiling = MemoryRevisionCeiling()
+        self.seen: list[Observation] = []
+        self.build()
+
+    def build(self) -> None:
+        schemas = Schemas(BUILT_IN)
+        self.registry = StorageBackendRegistry(
+            [NamedBackend("default", "memory", self.backend)],
+            {c.name: "default" for c in BUILT_IN},
+            BUILT_IN,
+            self.seen.append,
+            self.clock,
+        )
+        self.issuer = RevisionIssuer(self.ceiling, self.clock)
+        self.buffer = BufferManager(
+            BUILT_IN,
+            schemas,
+            self.write_buffer,
+            self.receipts,
+            self.issuer,
+            self.policy,
+            self.seen.append,
+            self.clock,
+        )
+        parts = LaneParts(
+            buffer=self.write_buffer,
+            registry=self.registry,
+            dead_letters=self.dead_letters,
+            receipts=self.receipts,
+            policy=self.policy,
+            observer=self.seen.append,
+            clock=self.clock,
+        )
+        self.flush = FlushEngine(
+            [Lane(c, schemas.of(c.name), parts) for c in BUILT_IN], self.write_buffer, self.buffer
+        )
+        self.query = QueryService(self.registry, self.buffer, self.flush, self.policy)
+        self.changes = ChangeService(
+            self.registry, schemas, self.buffer, self.flush, self.query, self.receipts, self.policy, self.clock
+        )
+        self.recovery = RecoveryService(self.query, self.clock)
+
+    @asynccontextmanager
+    async def running(self, *, draining: bool = True):
+        """Serve; without ``draining`` everything stays in the pending log."""
+        await self.buffer.start()
+        if draining:
+            await self.flush.start()
+        try:
+            yield self
+        finally:
+            await self.flush.stop(0)
+            await self.buffer.stop()
+
+    async def post(self, *records: dict[str, object], collection: Collection = TASKS):
+        return await self.buffer.accept(collection, json.dumps(records).encode())
+
+    async def settled(self) -> None:
+        await self.query.settle(*BUILT_IN)
+
+    def observed(self, kind: type) -> list:
+        return [found for found in self.seen if isinstance(found, kind)]
+
+
+def task(key: str = "t1", **changes: object) -> dict[str, object]:
+    return {
+        "task_id": key,
+        "session_id": "s1",
+        "status": "pending",
+        "source_text": "Hello",
+        "source_lang": "en",
+        "target_lang": "de",
+        **changes,
+    }
+
+
+def session(key: str = "s1", **changes: object) -> dict[str, object]:
+    return {"session_id": key, "status": "processing", "source_lang": "en", "target_lang": "de", **changes}

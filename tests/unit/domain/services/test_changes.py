@@ -1,0 +1,276 @@
+"""PATCH and DELETE: merged on the visible record, judged by the flush."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from domain.errors import (
+    InvalidRecords,
+    MalformedBody,
+    PreconditionFailed,
+    RecordNotFound,
+    RecordRefused,
+    VersionStale,
+    WriteConflict,
+)
+from domain.model.records import Verdict
+from domain.model.translation import SESSIONS, TASKS
+from tests.unit.domain.services.house import House, session, task
+
+
+def value(record, field, collection=TASKS):
+    return record.values[collection.positions[field]]
+
+
+def patch(**changes: object) -> bytes:
+    return json.dumps(changes).encode()
+
+
+async def test_a_patch_changes_what_it_names_and_keeps_the_rest():
+    house = House()
+    async with house.running():
+        await house.post(task(priority=3, translated_text="Hallo", created_at="2026-01-01T00:00:00Z"))
+        record = await house.changes.patch(TASKS, "t1", patch(status="completed", translated_text=None))
+        stored = await house.backend.read(TASKS, "t1")
+
+    assert record == stored
+    assert [value(record, name) for name in ("status", "translated_text", "priority")] == ["completed", None, 3]
+    assert record.created_at == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+async def test_null_clears_a_field_to_its_default_and_a_required_one_is_refused():
+    house = House()
+    async with house.running():
+        await house.post(task(priority=3, metadata={"a": 1}))
+        record = await house.changes.patch(TASKS, "t1", patch(priority=None, metadata=None, created_at=None))
+        assert (value(record, "priority"), value(record, "metadata")) == (0, "{}")
+        with pytest.raises(InvalidRecords) as caught:
+            await house.changes.patch(TASKS, "t1", patch(source_text=None))
+    assert caught.value.errors[0].pointer == "/0/source_text"
+
+
+async def test_metadata_is_merged_member_by_member_and_untouched_text_stays():
+    house = House()
+    async with house.running():
+        await house.buffer.accept(
+            TASKS, json.dumps([task()]).encode()[:-2] + b',"metadata":{"z": 1.10, "a": {"x":1,"y": [ 2 ]}, "gone":0}}]'
+        )
+        record = await house.changes.patch(TASKS, "t1", b'{"metadata": {"a": {"x": null, "n": {}}, "gone": null}}')
+        assert value(record, "metadata") == '{"z":1.10,"a":{"y":[ 2 ],"n":{}}}'
+        again = await house.changes.patch(TASKS, "t1", patch(status="failed"))
+        assert value(again, "metadata") == value(record, "metadata")
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        (b"[]", InvalidRecords),
+        (b"1", InvalidRecords),
+        (b"{", MalformedBody),
+        (b'{"colour": 1}', InvalidRecords),
+        (b'{"status": "lost"}', InvalidRecords),
+        (b'{"task_id": "other"}', InvalidRecords),
+        (b'{"task_id": 1}', InvalidRecords),
+        (b'{"metadata": [1]}', InvalidRecords),
+        (b'{"updated_at": "2030-01-01T00:00:00Z"}', InvalidRecords),
+        (b'{"updated_at": "2020-01-01T00:00:00Z"}', VersionStale),
+    ],
+)
+async def test_a_bad_patch_is_refused_and_changes_nothing(text, error):
+    house = House()
+    async with house.running():
+        await house.post(task())
+        before = await house.query.get(TASKS, "t1")
+        with pytest.raises(error):
+            await house.changes.patch(TASKS, "t1", text)
+        assert await house.query.get(TASKS, "t1") == before
+
+
+async def test_a_patch_of_a_missing_or_deleted_record_is_not_found():
+    house = House()
+    async with house.running():
+        with pytest.raises(RecordNotFound):
+            await house.changes.patch(TASKS, "t1", patch(status="failed"))
+        await house.post(task())
+        await house.changes.delete(TASKS, "t1")
+        with pytest.raises(RecordNotFound):
+            await house.changes.patch(TASKS, "t1", patch(status="failed"))
+
+
+async def test_concurrent_patches_of_one_record_all_take_effect():
+    house = House()
+    async with house.running():
+        await house.post(task(metadata={}))
+        await asyncio.gather(*(house.changes.patch(TASKS, "t1", patch(metadata={f"k{i}": i})) for i in range(30)))
+        record = await house.query.get(TASKS, "t1")
+
+    assert json.loads(value(record, "metadata")) == {f"k{i}": i for i in range(30)}
+
+
+class Interloper:
+    """Writes behind the service's back, as another instance would, before the next conditional statements."""
+
+    def __init__(self, house: House, times: int) -> None:
+        self.house, self.times, self.inner = house, times, house.backend.write_conditional
+
+    async def __call__(self, collection, writes):
+        if self.times:
+            self.times -= 1
+            key = writes[0].record.key
+            stored = await self.house.backend.read(collection, key)
+            import msgspec
+
+            newer = msgspec.structs.replace(
+                stored, revision=stored.revision + 1, values=(*stored.values[:8], self.times, *stored.values[9:])
+            )
+            await self.house.backend.inner.write(collection, [newer])
+        return await self.inner(collection, writes)
+
+
+async def test_a_conflict_is_tried_again_on_the_new_state():
+    house = House()
+    async with house.running():
+        await house.post(task())
+        await house.settled()
+        house.backend.write_conditional = Interloper(house, 3)
+        record = await house.changes.patch(TASKS, "t1", patch(status="failed"))
+        assert await house.backend.read(TASKS, "t1") == record
+
+    assert (value(record, "status"), value(record, "priority")) == ("failed", 0)
+
+
+async def test_after_three_more_conflicts_the_caller_decides():
+    house = House()
+    async with house.running():
+        await house.post(task())
+        await house.settled()
+        house.backend.write_conditional = Interloper(house, 9)
+        with pytest.raises(WriteConflict):
+            await house.changes.patch(TASKS, "t1", patch(status="failed"))
+        assert value(await house.query.get(TASKS, "t1"), "status") == "pending"
+
+
+async def test_if_match_takes_the_visible_tag_and_refuses_an_older_one_with_the_stored_record():
+    house = House()
+    async with house.running():
+        await house.post(task())
+        tag = (await house.query.get(TASKS, "t1")).tag
+        record = await house.changes.patch(TASKS, "t1", patch(status="failed"), if_match=["x", tag])
+        for attempt in (
+            house.changes.patch(TASKS, "t1", patch(status="completed"), if_match=[tag]),
+            house.changes.delete(TASKS, "t1", if_match=[tag]),
+        ):
+            with pytest.raises(PreconditionFailed) as caught:
+                await attempt
+            assert caught.value.current == record
+        await house.changes.patch(TASKS, "t1", patch(status="completed"), if_match=["*"])
+        with pytest.raises(PreconditionFailed):
+            await house.changes.patch(TASKS, "absent", patch(status="completed"), if_match=["*"])
+
+
+async def test_if_match_is_checked_again_by_the_flush():
+    house = House()
+    async with house.running():
+        await house.post(task())
+        await house.settled()
+        tag = (await house.query.get(TASKS, "t1")).tag
+        house.backend.write_conditional = Interloper(house, 1)
+        with pytest.raises(PreconditionFailed):
+            await house.changes.patch(TASKS, "t1", patch(status="failed"), if_match=[tag])
+
+
+async def test_a_delete_hides_the_record_at_once_and_for_good():
+    house = House()
+    async with house.running(draining=False):
+        await house.post(task(updated_at="2026-11-24T12:04:00Z", created_at="2026-01-01T00:00:00Z"))
+        await house.changes.delete(TASKS, "t1")
+        assert await house.query.visible(TASKS, "t1") is None
+        with pytest.raises(RecordNotFound):
+            await house.changes.delete(TASKS, "t1")
+        await house.flush.start()
+        await house.settled()
+        stone = await house.backend.read(TASKS, "t1")
+        assert await house.query.visible(TASKS, "t1") is None
+
+    assert stone.deleted_at == stone.updated_at >= datetime(2026, 11, 24, 12, 4, tzinfo=UTC)
+    assert stone.created_at == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+async def test_a_delete_with_a_precondition_waits_for_its_verdict():
+    house = House()
+    async with house.running():
+        await house.post(task())
+        tag = (await house.query.get(TASKS, "t1")).tag
+        await house.changes.delete(TASKS, "t1", if_match=[tag])
+        assert (await house.backend.read(TASKS, "t1")).deleted_at
+
+
+async def test_an_older_write_does_not_raise_the_dead_and_a_newer_one_does():
+    house = House()
+    async with house.running():
+        await house.post(task())
+        await house.changes.delete(TASKS, "t1")
+        await house.post(task(updated_at="2026-11-24T11:00:00Z"))
+        await house.settled()
+        assert await house.query.visible(TASKS, "t1") is None
+        await house.post(task())
+        await house.settled()
+        assert await house.query.visible(TASKS, "t1")
+
+
+async def test_a_batch_of_patches_answers_item_by_item():
+    house = House()
+    async with house.running():
+        await house.post(task("a"), task("b"), task("c", updated_at="2026-11-24T12:03:00Z"), task("d"))
+        house.backend.poison = {"d": RecordRefused("too long")}
+        results = await house.changes.patch_many(
+            TASKS,
+            json.dumps(
+                [
+                    {"task_id": "b", "status": "failed"},
+                    {"task_id": "missing", "status": "failed"},
+                    {"task_id": "c", "status": "failed", "updated_at": "2026-11-24T12:01:00Z"},
+                    {"task_id": "d", "status": "failed"},
+                    {"task_id": "a", "status": "completed"},
+                ]
+            ).encode(),
+        )
+
+    assert [(r.index, r.key, r.verdict, r.problem and r.problem.code) for r in results] == [
+        (0, "b", Verdict.STORED, None),
+        (1, "missing", None, "record_not_found"),
+        (2, "c", Verdict.STALE, "version_stale"),
+        (3, "d", Verdict.DEAD_LETTERED, "record_refused"),
+        (4, "a", Verdict.STORED, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("items", "pointer"),
+    [
+        ([{"task_id": "a"}, {"status": "failed"}], "/1/task_id"),
+        ([{"task_id": "a"}, {"task_id": "b", "status": "lost"}], "/1/status"),
+        ([{"task_id": "a"}, {"task_id": "a"}], "/1/task_id"),
+        ([{"task_id": "a"}, 5], "/1"),
+        ([{"task_id": "missing"}, {"task_id": "a"}, {"task_id": "b", "nope": 1}], "/2/nope"),
+    ],
+)
+async def test_a_bad_item_refuses_the_batch_of_patches_with_its_place(items, pointer):
+    house = House()
+    async with house.running():
+        await house.post(task("a"), task("b"))
+        with pytest.raises(InvalidRecords) as caught:
+            await house.changes.patch_many(TASKS, json.dumps(items).encode())
+
+    assert caught.value.errors[0].pointer == pointer
+
+
+async def test_sessions_are_patched_too():
+    house = House()
+    async with house.running():
+        await house.post(session(), collection=SESSIONS)
+        record = await house.changes.patch(SESSIONS, "s1", patch(total_tasks=7))
+
+    assert value(record, "total_tasks", SESSIONS) == 7

@@ -1,0 +1,224 @@
+"""The drain: batches, retries, isolation of poison, and what the receipts say afterwards."""
+
+import asyncio
+
+import pytest
+
+from domain.errors import (
+    BackendContended,
+    BackendExhausted,
+    BackendUnavailable,
+    FlushIncomplete,
+    RecordRefused,
+    SchemaMismatch,
+)
+from domain.model.observations import BatchFlushed, CollectionPaused, FlushFailed, RecordDeadLettered, RecordsDiscarded
+from domain.model.policies import BufferPolicy
+from domain.model.records import Verdict
+from domain.model.translation import BUILT_IN, TASKS
+from domain.services import pace
+from domain.services.pace import SizeTrigger, delay
+from tests.unit.domain.services.house import House, task
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch):
+    monkeypatch.setattr(pace, "_STRUCTURAL_PAUSE", 0.01)
+
+
+async def test_records_arrive_sorted_one_per_key_and_at_most_1000_a_statement():
+    house = House()
+    async with house.running(draining=False):
+        for i in range(0, 2_500, 100):
+            await house.post(*(task(f"t{(j * 7919) % 2_400:05}") for j in range(i, i + 100)))
+        await house.flush.start()
+        await house.settled()
+
+    for keys in house.backend.writes:
+        assert list(keys) == sorted(set(keys))
+        assert len(keys) <= 1_000
+    assert len({key for keys in house.backend.writes for key in keys}) == 2_400
+
+
+@pytest.mark.parametrize("error", [BackendUnavailable, BackendContended])
+async def test_an_outage_is_waited_out_and_harms_no_record(error):
+    house = House()
+    house.backend.errors = [error() for _ in range(4)]
+    async with house.running():
+        await house.post(task("a"), task("b"))
+        await house.settled()
+
+        assert await house.backend.read(TASKS, "a")
+        assert await house.dead_letters.count() == 0
+        assert [seen.attempt for seen in house.observed(FlushFailed)] == [1, 2, 3, 4]
+        assert house.flush.states()[TASKS.name].attempt == 0
+
+
+async def test_a_write_whose_reply_was_lost_is_repeated_without_effect():
+    house = House()
+    house.backend.after_writing = [BackendUnavailable()]
+    async with house.running():
+        receipt = (await house.post(task("a", priority=5))).receipt
+        await house.settled()
+
+        assert house.backend.writes == [("a",), ("a",)]
+        assert (await house.buffer.status(str(receipt))).exceptions == ()
+
+
+async def test_a_bug_in_a_backend_is_an_outage_with_a_cause_and_not_the_end():
+    house = House()
+    house.backend.errors = [ZeroDivisionError("whoops")]
+    async with house.running():
+        await house.post(task("a"))
+        await house.settled()
+
+    assert "ZeroDivisionError" in house.observed(FlushFailed)[0].detail
+
+
+async def test_a_structural_fault_pauses_the_collection_until_it_is_mended():
+    house = House()
+    house.backend.errors = [SchemaMismatch("no such column: priority")] * 3
+    async with house.running():
+        await house.post(task("a"))
+        await house.settled()
+
+    assert [seen.detail for seen in house.observed(CollectionPaused)] == ["no such column: priority"]
+    assert not house.flush.states()[TASKS.name].paused
+    assert await house.dead_letters.count() == 0
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("bad", [[0], [99], [3, 4, 5], [0, 50, 99], list(range(100))])
+async def test_poison_is_isolated_and_its_neighbours_are_stored(told, bad):
+    house = House()
+    keys = [f"t{i:03}" for i in range(100)]
+    house.backend.poison = {
+        keys[i]: RecordRefused("value too long", index=0 if told else None) for i in bad
+    }
+    async with house.running():
+        receipt = (await house.post(*(task(key) for key in keys))).receipt
+        await house.settled()
+        status = await house.buffer.status(str(receipt))
+        letters = await house.dead_letters.find(None, after=None, limit=1000)
+        stored = [key for key in keys if await house.backend.read(TASKS, key)]
+
+    assert [letter.key for letter in letters] == [keys[i] for i in bad]
+    assert all(b'"Hello"' in letter.record for letter in letters)
+    assert stored == [key for i, key in enumerate(keys) if i not in bad]
+    assert [(found.key, found.verdict) for found in status.exceptions] == [
+        (keys[i], Verdict.DEAD_LETTERED) for i in bad
+    ]
+    assert len(house.observed(RecordDeadLettered)) == len(bad)
+    if told:
+        assert house.backend.tries == len(bad) + (len(bad) < 100)
+
+
+async def test_a_version_superseded_only_by_poison_is_stored():
+    house = House()
+    house.backend.poison = {}
+    refuse = RecordRefused("value too long")
+    inner = house.backend.write
+
+    async def picky(collection, records, *, verdicts=False):
+        if any(record.values[TASKS.positions["priority"]] == 666 for record in records):
+            raise refuse
+        return await inner(collection, records, verdicts=verdicts)
+
+    house.backend.write = picky
+    async with house.running():
+        await house.post(task("a", priority=1), task("b"), task("a", priority=2), task("a", priority=666))
+        await house.settled()
+        record = await house.backend.read(TASKS, "a")
+
+    assert record.values[TASKS.positions["priority"]] == 2
+    assert await house.dead_letters.count() == 1
+
+
+async def test_discarding_is_chosen_counted_and_said_in_the_receipt():
+    house = House(policy=BufferPolicy(linger_seconds=0.001, on_failure="discard"))
+    house.backend.poison = {"a": RecordRefused("no")}
+    async with house.running():
+        receipt = (await house.post(task("a"), task("b"))).receipt
+        await house.settled()
+        status = await house.buffer.status(str(receipt))
+
+    assert [found.verdict for found in status.exceptions] == [Verdict.DISCARDED]
+    assert sum(seen.count for seen in house.observed(RecordsDiscarded)) == 1
+    assert await house.dead_letters.count() == 0
+
+
+async def test_a_frame_that_todays_rules_refuse_goes_to_the_dead_letters_record_by_record():
+    house = House()
+    async with house.running(draining=False):
+        await house.post(task("a"), task("b"))
+        frame = (await house.write_buffer.read(TASKS.name, 0, 0, max_bytes=1 << 20, wait_seconds=0))[0]
+        import msgspec
+
+        from domain.model.frames import FrameDraft
+
+        spoilt = frame.payload.replace(b'"task_id": "a"', b'"task_id": 7')
+        draft = FrameDraft(
+            accepted_at=frame.accepted_at, first_revision=frame.first_revision + 10, count=2, payload=spoilt
+        )
+        await house.write_buffer.append(TASKS.name, msgspec.structs.replace(draft, count=2))
+        await house.flush.start()
+        await house.flush.flush(BUILT_IN, 2)
+        (letter,) = await house.dead_letters.find(None, after=None, limit=9)
+
+    assert (letter.sequence, letter.code) == (3, "invalid_record")
+    assert b'"task_id": 7' in letter.record
+    assert await house.backend.read(TASKS, "b")
+
+
+async def test_flush_names_what_stays_when_the_backend_is_down():
+    house = House()
+    house.backend.errors = [BackendUnavailable("connection refused")] * 1000
+    async with house.running():
+        await house.post(task("a"), task("b"))
+        with pytest.raises(FlushIncomplete, match=r"2 records of translation_tasks \(connection refused\)"):
+            await house.flush.flush(BUILT_IN, 0.2)
+
+
+async def test_stop_flushes_what_the_budget_allows_and_counts_the_rest():
+    house = House(policy=BufferPolicy(linger_seconds=30))
+    async with house.running():
+        await house.post(task("a"))
+        assert await house.flush.stop(2) == 0
+        assert await house.backend.read(TASKS, "a")
+        await house.post(task("b"), task("c"))
+        assert await house.flush.stop(0) == 2
+
+
+async def test_a_long_linger_still_yields_to_the_size_trigger():
+    house = House(policy=BufferPolicy(linger_seconds=30, batch_records=500))
+    async with house.running():
+        await house.post(*(task(f"t{i}") for i in range(499)))
+        await asyncio.sleep(0.1)
+        assert not house.backend.writes
+        await house.post(task("last"))
+        async with asyncio.timeout(5):
+            while not house.backend.writes:
+                await asyncio.sleep(0.01)
+
+    assert house.observed(BatchFlushed)[0].trigger == "size"
+
+
+def test_the_size_trigger_shrinks_grows_and_stays_in_bounds():
+    trigger = SizeTrigger(BufferPolicy())
+    for _ in range(100):
+        trigger.learn(0.1)
+    assert trigger.records == 5000
+    for _ in range(100):
+        trigger.learn(9.0)
+    assert trigger.records == 500
+    settled = trigger.records
+    for _ in range(100):
+        trigger.learn(1.0)
+    assert trigger.records >= settled
+
+
+def test_delays_grow_with_the_attempt_and_stay_under_their_cap():
+    for attempt in range(60):
+        assert 0 < delay(BackendUnavailable(), attempt) <= 5.05
+        assert 0 < delay(BackendContended(), attempt) <= 0.2
+        assert 5 <= delay(BackendExhausted(), attempt) <= 65
