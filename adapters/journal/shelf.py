@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -48,16 +49,20 @@ class Shelf:
         """Take over what a start found; read the watermarks, free what all readers have passed."""
         self._segments = recovered.segments
         self._open_marks()
-        slowest = min(mark.through for mark in self._marks.values())
         self.head = max([recovered.head, *(mark.through for mark in self._marks.values())])
-        if (
-            self._segments
-            and all(mark.found for mark in self._marks.values())
-            and self._segments[0].first > slowest + 1
-        ):
-            lost = f"records {slowest + 1}..{self._segments[0].first - 1} are missing"
-            self._quarantine.note(self._segments[0].path.name, 0, 0, lost)
         self._free()
+        self._note_missing()
+
+    def _note_missing(self) -> None:
+        """Report segments that are gone though not every reader has passed them."""
+        known = all(mark.found for mark in self._marks.values())
+        passed = min(mark.through for mark in self._marks.values())
+        if self._segments and known and self._segments[0].first > passed + 1:
+            lost = f"records {passed + 1}..{self._segments[0].first - 1} are missing"
+            self._quarantine.note(self._segments[0].path.name, 0, 0, lost)
+        for one, following in pairwise(self._segments):
+            if following.id > one.id + 1:
+                self._quarantine.note(segment_name(one.id + 1), 0, 0, f"missing before segment {following.id}")
 
     def _open_marks(self) -> None:
         names = set(self._files.list_directory(self._folder))
