@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -30,7 +31,13 @@ def url_option(function: F) -> F:
 
 
 def _url(_: click.Context, __: click.Parameter, value: str | None) -> str:
-    return value if value is not None else url_of(load_settings().server.host, load_settings().server.port)
+    if value is None:
+        server = load_settings().server
+        return url_of(server.host, server.port)
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise click.BadParameter(f"{value!r} is not an address like http://127.0.0.1:8080.")
+    return value
 
 
 def url_of(host: str, port: int) -> str:

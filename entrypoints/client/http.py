@@ -130,7 +130,5 @@ class Client:
                 return Answer(response.status, await response.read(), float(wait) if wait.isdecimal() else 0.0)
         except TimeoutError:
             raise ServiceUnreachable(f"{self._url} does not answer in time") from None
-        except aiohttp.InvalidURL:
-            raise ServiceUnreachable(f"{self._url!r} is not a URL") from None
         except aiohttp.ClientError as error:
             raise ServiceUnreachable(f"{self._url} cannot be reached: {error}") from error

@@ -78,6 +78,8 @@ class Upload:
             async with asyncio.TaskGroup() as group:
                 for file in files:
                     await self._send_file(group, file, behind)
+                    if self.cause is not None:
+                        break
                     behind += file.stat().st_size
         finally:
             self.seconds = time.monotonic() - begun

@@ -1,0 +1,105 @@
+"""Files of records, cut into requests."""
+
+import gzip
+import json
+
+import pytest
+
+from entrypoints.client.records import PORTION_BYTES, Portion, Refusal, portions
+
+TASK = {"task_id": "t", "session_id": "s"}
+
+
+def write(path, *lines):
+    data = b"".join(line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n" for line in lines)
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    return path
+
+
+def shape(path, size=100):
+    return [
+        (part.envelope, part.lines) if isinstance(part, Portion) else (part.line, part.detail)
+        for part in portions(path, size)
+    ]
+
+
+@pytest.mark.parametrize("name", ["records.ndjson", "records.ndjson.gz"])
+def test_a_file_is_cut_in_order_with_its_line_numbers(tmp_path, name):
+    path = write(tmp_path / name, *[{"session_id": f"s{i}"} for i in range(5)])
+    assert shape(path, size=2) == [("sessions", (1, 2)), ("sessions", (3, 4)), ("sessions", (5,))]
+
+
+def test_the_body_holds_the_records_as_they_stand_in_the_file(tmp_path):
+    path = write(tmp_path / "x", b'{"task_id":"1", "metadata":{"b":1,"a":2}}\n', b'  {"task_id":"2"}\r\n')
+    (portion,) = portions(path, 10)
+    assert portion.body == b'{"tasks":[{"task_id":"1", "metadata":{"b":1,"a":2}},{"task_id":"2"}]}'
+
+
+def test_the_first_record_tells_the_kind_of_all(tmp_path):
+    assert shape(write(tmp_path / "a", TASK, {"session_id": "s"})) == [("tasks", (1, 2))]
+    assert shape(write(tmp_path / "b", {"session_id": "s"}, TASK)) == [("sessions", (1, 2))]
+
+
+def test_blank_lines_count_and_are_left_out(tmp_path):
+    assert shape(write(tmp_path / "x", b"\n", TASK, b"  \n\n", TASK)) == [("tasks", (2, 5))]
+
+
+def test_a_last_line_without_its_end_is_a_record(tmp_path):
+    assert shape(write(tmp_path / "x", TASK, b'{"task_id":"u"}')) == [("tasks", (1, 2))]
+
+
+@pytest.mark.parametrize("bad", [b"[1]\n", b"{\n", b"nonsense\n", b'{"task_id":"x"}{"task_id":"y"}\n', b"\xff\n"])
+def test_a_line_that_is_no_json_object_is_refused_alone(tmp_path, bad):
+    first, second = shape(write(tmp_path / "x", TASK, bad, TASK))
+    assert first[0] == 2
+    assert first[1].startswith("not a JSON object")
+    assert second == ("tasks", (1, 3))
+
+
+def test_a_file_of_something_else_is_given_up_at_once(tmp_path):
+    path = write(tmp_path / "x", *[{"id": i} for i in range(1000)])
+    assert shape(path) == [(1, "neither a task (task_id) nor a session (session_id)")]
+
+
+def test_a_line_without_end_is_given_up_with_bounded_memory(tmp_path):
+    path = write(tmp_path / "x", b"[" + b" " * (3 * 1024 * 1024))
+    ((line, detail),) = shape(path)
+    assert (line, "NDJSON" in detail) == (1, True)
+
+
+def test_portions_are_bounded_in_bytes(tmp_path):
+    big = {"task_id": "t", "source_text": "x" * 700_000}
+    parts = list(portions(write(tmp_path / "x", *[big] * 12), 100))
+    assert [len(part.records) for part in parts] == [5, 5, 2]
+    assert all(len(part.body) < PORTION_BYTES + 1000 for part in parts)
+
+
+def test_a_damaged_compressed_file_gives_what_is_readable_and_names_the_place(tmp_path):
+    path = write(tmp_path / "x.gz", *[{"task_id": f"t{i}", "source_text": f"{i**50:x}"} for i in range(2000)])
+    path.write_bytes(path.read_bytes()[:-500])
+    *_, refusal, rest = parts = list(portions(path, 100))
+    assert isinstance(refusal, Refusal)
+    assert "damaged" in refusal.detail
+    assert rest.lines[-1] + 1 == refusal.line
+    assert sum(len(part.records) for part in parts if isinstance(part, Portion)) == refusal.line - 1 > 1000
+
+
+def test_a_plain_file_named_gz_is_refused_in_one_sentence(tmp_path):
+    path = tmp_path / "x.gz"
+    path.write_text('{"task_id":"t"}\n')
+    ((line, detail),) = shape(path)
+    assert (line, "damaged" in detail) == (1, True)
+
+
+def test_the_position_follows_the_file(tmp_path):
+    path = write(tmp_path / "x.gz", *[{"task_id": f"t{i}", "source_text": f"{i**50:x}"} for i in range(2000)])
+    positions = [part.position for part in portions(path, 100)]
+    assert positions == sorted(positions)
+    assert positions[-1] == path.stat().st_size
+
+
+def test_halves_are_the_whole(tmp_path):
+    (portion,) = portions(write(tmp_path / "x", *[{"task_id": f"t{i}"} for i in range(5)]), 10)
+    first, second = portion.halves()
+    assert first.records + second.records == portion.records
+    assert (first.lines, second.lines) == ((1, 2), (3, 4, 5))

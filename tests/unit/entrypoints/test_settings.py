@@ -1,0 +1,144 @@
+"""Configuration: file, environment, flags."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from domain.errors import InvalidConfiguration, UnknownBackend
+from entrypoints.settings import MemorySettings, Secret, Section, Settings, SqliteSettings, load_settings
+
+
+@pytest.fixture
+def load(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def load(text=None, environ=None, **flags):
+        if text is not None:
+            Path("persistence.toml").write_text(text, encoding="utf-8")
+        return load_settings(environ=environ or {}, flags=flags)
+
+    return load
+
+
+def test_nothing_configured_is_the_embedded_default(load, tmp_path):
+    settings = load()
+    assert settings == Settings()
+    assert (settings.server.host, settings.server.port) == ("127.0.0.1", 8080)
+    assert settings.backends == {"main": SqliteSettings()}
+    assert settings.data_folder == tmp_path / "data"
+    assert settings.in_data_folder("{data_dir}/persistence.db") == tmp_path / "data" / "persistence.db"
+    assert settings.journal_folder == tmp_path / "data" / "journal"
+
+
+def test_the_environment_beats_the_file_and_a_flag_beats_both(load):
+    text = "[server]\nport = 1\ndrain_delay_seconds = 15\n[buffer]\nlinger_seconds = 3"
+    environ = {"PERSISTENCE__SERVER__PORT": "2", "PERSISTENCE__BUFFER__LINGER_SECONDS": "2.5", "HOME": "/root"}
+    settings = load(text, environ, server={"port": 3, "host": None})
+    assert (settings.server.port, settings.server.host) == (3, "127.0.0.1")
+    assert settings.buffer.linger_seconds == 2.5
+    assert settings.server.drain_delay_seconds == 15.0
+    assert load(text, environ).server.port == 2
+
+
+def test_the_environment_reaches_into_the_default_backend(load):
+    settings = load(environ={"PERSISTENCE__BACKENDS__MAIN__PATH": "/elsewhere/x.db", "PERSISTENCE__DATA_DIR": "/d"})
+    assert settings.backends == {"main": SqliteSettings(path="/elsewhere/x.db")}
+    assert settings.data_folder == Path("/d")
+
+
+def test_a_named_file_is_read_and_must_exist(tmp_path):
+    (tmp_path / "x.toml").write_text("data_dir = '/d'")
+    assert load_settings(tmp_path / "x.toml", environ={}).data_dir == "/d"
+    with pytest.raises(InvalidConfiguration, match=r"no configuration file .*missing\.toml"):
+        load_settings(tmp_path / "missing.toml", environ={})
+
+
+def test_collections_may_go_to_other_backends_and_choose_to_discard(load):
+    settings = load(
+        "[backends.main]\ntype = 'sqlite'\n[backends.trial]\ntype = 'memory'\n"
+        "[collections.translation_tasks]\nbackend = 'trial'\non_failure = 'discard'"
+    )
+    assert settings.backends["trial"] == MemorySettings()
+    assert settings.collection("translation_tasks").backend == "trial"
+    assert settings.collection("translation_sessions").backend == "main"
+    assert settings.policy("translation_tasks").on_failure == "discard"
+    assert settings.policy("translation_sessions").on_failure == "dead_letter"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[server]\nprot = 1", "server.prot: there is no such setting (in persistence.toml)."),
+        ("prot = 1", "prot: there is no such setting (in persistence.toml)."),
+        ("[server]\nport = 'x'", "server.port: expected `int`, got `str` (in persistence.toml)."),
+        ("[server]\nport = 70000", "server.port: expected `int` <= 65535 (in persistence.toml)."),
+        ("server = 3", "server: expected `object`, got `int` (in persistence.toml)."),
+        ("[log]\nlevel = 'loud'", "log.level: invalid enum value 'loud' (in persistence.toml)."),
+        ("[backends.main]\npath = 'x'", "backends.*.type: is missing (in persistence.toml)."),
+        ("[backends.main]\ntype = 'sqlite'\nptah = 'x'", "backends.*.ptah: there is no such setting"),
+        ("[collections.translation_taks]", "collections.translation_taks: no such collection"),
+        ("[buffer]\nbatch_records = 3", "buffer: batch_records_min <= batch_records <= batch_records_max"),
+        ("[buffer]\nlane_share = 0.0", "buffer: lane_share must be above 0"),
+        ("[buffer]\nlinger_seconds = 31", "buffer: linger_seconds must be between 0 and max_age_seconds"),
+        ("[buffer]\nfast_flush_seconds = 2", "buffer: fast_flush_seconds must be below slow_flush_seconds"),
+        ("[buffer]\nmax_bytes = 10", "buffer: max_bytes and batch_bytes must be at least 1 MiB"),
+        ("[server", "persistence.toml is not TOML"),
+    ],
+)
+def test_a_wrong_file_fails_with_the_place(load, text, sentence):
+    with pytest.raises(InvalidConfiguration) as caught:
+        load(text)
+    assert str(caught.value).startswith(sentence)
+
+
+def test_a_wrong_variable_is_named(load):
+    with pytest.raises(InvalidConfiguration, match=r"server\.port.*in PERSISTENCE__SERVER__PORT"):
+        load(environ={"PERSISTENCE__SERVER__PORT": "abc"})
+    with pytest.raises(InvalidConfiguration, match=r"server\.prot.*in PERSISTENCE__SERVER__PROT"):
+        load(environ={"PERSISTENCE__SERVER__PROT": "1"})
+    with pytest.raises(InvalidConfiguration, match=r"PERSISTENCE__DATA_DIR__X: `data_dir` is a value"):
+        load("data_dir = 'd'", environ={"PERSISTENCE__DATA_DIR__X": "1"})
+
+
+def test_an_unreadable_file_fails_with_its_name(load):
+    Path("persistence.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(InvalidConfiguration, match=r"persistence\.toml cannot be read"):
+        load()
+
+
+def test_backends_that_are_not_there_are_named(load):
+    with pytest.raises(UnknownBackend, match=r"backends\.main\.type: 'oracle' is not installed .*sqlite, memory"):
+        load("[backends.main]\ntype = 'oracle'")
+    with pytest.raises(UnknownBackend, match=r"translation_tasks\.backend: there is no \[backends\.x\] .*main"):
+        load("[collections.translation_tasks]\nbackend = 'x'")
+    with pytest.raises(UnknownBackend, match=r"no \[backends\.main\] .*other"):
+        load("[backends.other]\ntype = 'memory'")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "example.org"])
+def test_other_than_loopback_addresses_need_a_word(load, host):
+    with pytest.raises(InvalidConfiguration, match="--insecure"):
+        load(server={"host": host})
+    assert load(server={"host": host, "insecure": True}).server.host == host
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
+def test_loopback_addresses_need_none(load, host):
+    assert load(server={"host": host}).server.host == host
+
+
+def test_a_secret_shows_itself_to_nobody_by_accident():
+    class Door(Section, frozen=True, kw_only=True):
+        password: Secret
+
+    secret = Secret("hunter2")
+    door = Door(password=secret)
+    assert secret.reveal() == "hunter2"
+    assert "hunter2" not in f"{secret} {secret!r} {door} {msgspec.json.encode(door, enc_hook=repr)}"
+    assert "********" in repr(door)
+
+
+def test_everything_shown_reads_back_as_the_same_settings(load):
+    settings = load(server={"port": 9999})
+    assert msgspec.convert(settings.shown(), Settings) == settings
