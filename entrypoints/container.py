@@ -101,5 +101,6 @@ class Container(containers.DeclarativeContainer):
         services,
         host=settings.provided.server.host,
         port=settings.provided.server.port,
+        keepalive_seconds=settings.provided.server.keepalive_seconds,
         finish_seconds=settings.provided.server.finish_seconds,
     )

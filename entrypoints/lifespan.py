@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from enum import IntEnum
 
-from domain.services.flush import FlushEngine
+from domain.errors import JournalFailed
 from entrypoints.container import Container
-from entrypoints.stop import Stop
 from ports.resource import Resource
 
 
@@ -64,23 +62,16 @@ async def opened(*resources: Resource) -> AsyncIterator[None]:
 async def _settle(container: Container, run: Run) -> None:
     """Take nothing more, write what the time allows, and judge."""
     buffer, flush, stop = container.buffer(), container.flush(), container.stop()
+    seconds = container.settings().server.flush_seconds
     buffer.refuse()
-    run.left = await _last_flush(flush, container.settings().server.flush_seconds, stop)
+    try:
+        left = await stop.unless_hurried(flush.stop(seconds))
+        run.left = await flush.stop(0) if left is None else left
+        damaged = any(depth.quarantined for depth in (await buffer.depths()).values())
+    except JournalFailed:
+        damaged = True
     await buffer.stop()
-    depths = await buffer.depths()
-    if buffer.failed or stop.failed or any(depth.quarantined for depth in depths.values()):
+    if damaged or buffer.failed or stop.failed:
         run.ending = Ending.BROKEN
     elif run.left:
         run.ending = Ending.ROWS_REMAIN
-
-
-async def _last_flush(flush: FlushEngine, seconds: float, stop: Stop) -> int:
-    flushing = asyncio.create_task(flush.stop(seconds))
-    hurried = asyncio.create_task(stop.hurry.wait())
-    await asyncio.wait((flushing, hurried), return_when=asyncio.FIRST_COMPLETED)
-    hurried.cancel()
-    if flushing.done():
-        return flushing.result()
-    flushing.cancel()
-    await asyncio.gather(flushing, return_exceptions=True)
-    return await flush.stop(0)

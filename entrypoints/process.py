@@ -32,7 +32,7 @@ async def serve(settings: Settings, announce: Callable[[str], None]) -> int:
             if stop.patient:
                 await stop.pause(settings.server.drain_delay_seconds)
         finally:
-            await server.close()
+            await stop.unless_hurried(server.close())
     observer(ServiceStopped(exit_code=run.ending, left_in_journal=run.left))
     return run.ending
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from domain.model.observations import JournalBroken, Observation
+
+T = TypeVar("T")
 
 
 class Stop:
@@ -49,3 +53,15 @@ class Stop:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.hurry.wait()
+
+    async def unless_hurried(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """The outcome of ``work``; None where a hurry ended it early."""
+        working = asyncio.create_task(work)
+        hurried = asyncio.create_task(self.hurry.wait())
+        await asyncio.wait((working, hurried), return_when=asyncio.FIRST_COMPLETED)
+        hurried.cancel()
+        if working.done():
+            return working.result()
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        return None
