@@ -52,6 +52,18 @@ def problem_response(error: Exception, call: Call) -> web.Response:
     return response
 
 
+def protocol_problem(status: int) -> web.Response:
+    """The answer to bytes that are no request (400), or to a fault outside of every handler."""
+    broken = errors.InvalidRequest("This is not HTTP/1.1, or its head is beyond 8 KiB a line or 128 lines.")
+    problem = broken if status == 400 else errors.UnexpectedFailure()
+    document = summary(problem) | {"status": status, "cure": type(problem).cure}
+    response = web.Response(
+        status=status, body=msgspec.json.encode(document), headers={"Content-Type": PROBLEM, "Server": ""}
+    )
+    response.force_close()
+    return response
+
+
 def status_of(kind: type[PersistenceError]) -> int:
     """The HTTP status of an error class."""
     return next(STATUS[ancestor] for ancestor in kind.__mro__ if ancestor in STATUS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 
@@ -9,6 +10,7 @@ from aiohttp import web
 
 from domain.errors import AddressInUse, InvalidConfiguration
 from entrypoints.http.app import create_app
+from entrypoints.http.errors import protocol_problem
 from entrypoints.http.services import Services
 
 KEEPALIVE_SECONDS = 75.0  # also cuts who connects and says nothing, or never ends a header
@@ -16,8 +18,7 @@ LINGER_SECONDS = 1.0  # how long an unread body is drained, so that its sender s
 BACKLOG = 1024
 
 _SILENT = logging.getLogger("entrypoints.http.protocol")  # broken requests are answered, not logged with tracebacks
-_SILENT.addHandler(logging.NullHandler())
-_SILENT.propagate = False
+_SILENT.setLevel(logging.CRITICAL + 1)
 
 
 class HttpServer:
@@ -39,21 +40,17 @@ class HttpServer:
         self._keepalive = keepalive_seconds
         self._finish = finish_seconds
         self._runner: web.AppRunner | None = None
+        self._listener: asyncio.Server | None = None
 
     async def open(self) -> None:
         """Listen. Raises AddressInUse, InvalidConfiguration for an address that is not this machine's."""
-        runner = web.AppRunner(
-            create_app(self._services),
-            access_log=None,
-            logger=_SILENT,
-            keepalive_timeout=self._keepalive,
-            lingering_time=LINGER_SECONDS,
-            auto_decompress=False,
-            shutdown_timeout=self._finish,
-        )
+        runner = web.AppRunner(create_app(self._services), shutdown_timeout=self._finish)
         await runner.setup()
+        loop = asyncio.get_running_loop()
         try:
-            await web.TCPSite(runner, self._host, self._port, backlog=BACKLOG).start()
+            self._listener = await loop.create_server(
+                lambda: self._connection(runner, loop), self._host, self._port, backlog=BACKLOG, reuse_address=True
+            )
         except OSError as error:
             await runner.cleanup()
             raise _refused(error, self._host, self._port) from error
@@ -61,6 +58,8 @@ class HttpServer:
 
     async def close(self) -> None:
         """Close the listener, finish the requests that are on their way, close the connections."""
+        if self._listener is not None:
+            self._listener.close()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -68,14 +67,43 @@ class HttpServer:
     @property
     def port(self) -> int:
         """The port that is listened on."""
-        addresses = self._runner.addresses if self._runner else []
-        return int(addresses[0][1]) if addresses else self._port
+        sockets = self._listener.sockets if self._listener else ()
+        return int(sockets[0].getsockname()[1]) if sockets else self._port
 
     @property
     def url(self) -> str:
         """Where the service answers."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self.port}"
+
+    def _connection(self, runner: web.AppRunner, loop: asyncio.AbstractEventLoop) -> _Connection:
+        server = runner.server
+        assert server is not None  # noqa: S101  # set up before the listener, taken down after it
+        return _Connection(
+            server,
+            loop=loop,
+            access_log=_SILENT,
+            logger=_SILENT,
+            keepalive_timeout=self._keepalive,
+            lingering_time=LINGER_SECONDS,
+            auto_decompress=False,
+        )
+
+
+class _Connection(web.RequestHandler):
+    """A connection whose broken requests are answered like all others."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,  # noqa: ARG002  # aiohttp's signature
+        message: str | None = None,  # noqa: ARG002
+    ) -> web.StreamResponse:
+        """The answer to what is no request, or to a fault outside of every handler."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("An answer has begun; there cannot be another.")
+        return protocol_problem(status)
 
 
 def _refused(error: OSError, host: str, port: int) -> AddressInUse | InvalidConfiguration:

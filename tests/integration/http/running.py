@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 from collections.abc import AsyncIterator
@@ -69,7 +70,11 @@ class Running:
         async with self.client.request(method, path, **options) as response:
             body = self.last = await response.read()
             kind = response.headers.get("Content-Type", "")
-            return response.status, (await response.json(content_type=None)) if "json" in kind and body else body, response
+            return (
+                response.status,
+                (await response.json(content_type=None)) if "json" in kind and body else body,
+                response,
+            )
 
     async def post(self, path: str, content: Any) -> tuple[int, Any, aiohttp.ClientResponse]:
         return await self.send(path, json.dumps(content).encode())
@@ -87,15 +92,22 @@ class Running:
         _, found, _ = await self.get("/api/v1/system/stats")
         return sum(collection["stored"] for collection in found["collections"].values())
 
-    async def raw(self, data: bytes, *, wait: float = 5.0) -> bytes:
-        """Everything that comes back for these bytes until the connection ends."""
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        """A bare connection, aborted at the end."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.server.port)
-        writer.write(data)
         try:
-            async with asyncio.timeout(wait):
-                return await reader.read()
+            yield reader, writer
         finally:
-            writer.close()
+            writer.transport.abort()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async def raw(self, data: bytes) -> bytes:
+        """Everything that comes back for these bytes until the connection ends."""
+        async with self.connection() as (reader, writer), asyncio.timeout(10):
+            writer.write(data)
+            return await reader.read()
 
 
 @asynccontextmanager

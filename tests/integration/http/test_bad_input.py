@@ -90,7 +90,11 @@ INVALID = {
     "text for a number": ({"tasks": [task(priority="1")]}, "/tasks/0/priority", "invalid_value"),
     "33 bits": ({"tasks": [task(priority=2**31)]}, "/tasks/0/priority", "invalid_value"),
     "no date": ({"tasks": [task(created_at="yesterday")]}, "/tasks/0/created_at", "invalid_value"),
-    "date without offset": ({"tasks": [task(created_at="2026-01-01T00:00:00")]}, "/tasks/0/created_at", "invalid_value"),
+    "date without offset": (
+        {"tasks": [task(created_at="2026-01-01T00:00:00")]},
+        "/tasks/0/created_at",
+        "invalid_value",
+    ),
     "a day ahead": ({"tasks": [task(updated_at=moment(days=1))]}, "/tasks/0/updated_at", "version_in_future"),
 }
 
@@ -157,6 +161,7 @@ async def test_unknown_addresses_are_404_and_unknown_methods_405_with_allow(serv
         ("/", "GET, HEAD"),
     ):
         status, problem, response = await service.ask("PUT", path)
+        assert status == 405
         assert is_problem(problem, 405, "method_not_allowed")
         assert response.headers["Allow"] == allow
     assert (await service.get(TASKS))[0] == 405
@@ -266,6 +271,7 @@ async def test_an_impossible_id_in_the_address_is_400(service: Running, key: str
 
     for path in (f"/tasks/{key}", f"/sessions/{key}", f"/sessions/{key}/tasks"):
         status, problem, _ = await service.ask("GET", URL(f"{service.server.url}{API}{path}", encoded=True))
+        assert status == 400
         assert is_problem(problem, 400, "invalid_parameter")
 
 

@@ -1,0 +1,217 @@
+"""The listener under clients that do not behave: raw bytes on a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+import json
+import re
+import socket
+import zlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from domain.errors import AddressInUse, InvalidConfiguration
+from entrypoints.http.body import Bodies
+from entrypoints.http.server import HttpServer
+from tests.integration.http.running import API, Running, running, session, task
+
+BATCH = json.dumps({"tasks": [task()]}).encode()
+TASKS = f"{API}/tasks/batch"
+
+
+def request(body: bytes = b"", *headers: str, method: str = "POST", path: str = TASKS) -> bytes:
+    head = [f"{method} {path} HTTP/1.1", "Host: here", "Content-Type: application/json", *headers]
+    return "\r\n".join([*head, "", ""]).encode() + body
+
+
+def sized(body: bytes, *headers: str) -> bytes:
+    return request(body, f"Content-Length: {len(body)}", *headers)
+
+
+@pytest.fixture
+async def hasty() -> AsyncIterator[Running]:
+    """A service with short deadlines."""
+    async with running(bodies=Bodies(seconds=0.3), keepalive_seconds=0.3) as found:
+        yield found
+
+
+async def test_who_says_nothing_or_never_ends_a_header_is_cut(hasty: Running) -> None:
+    assert await hasty.raw(b"") == b""
+    assert await hasty.raw(b"GET / HTTP/1.1\r\nHost: here\r\nX-Slow: ") == b""
+
+
+async def test_half_a_body_is_answered_with_408_and_the_connection_closed(hasty: Running) -> None:
+    answer = await hasty.raw(request(BATCH[:10], f"Content-Length: {len(BATCH)}"))
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"Connection: close" in answer
+    assert b"body_too_slow" in answer
+    assert await hasty.stored() == 0
+
+
+async def test_a_body_that_ends_early_leaves_nothing_behind(service: Running) -> None:
+    async with service.connection() as (reader, writer):
+        writer.write(request(BATCH[:-3], f"Content-Length: {len(BATCH)}"))
+        writer.write_eof()
+        await reader.read()
+    assert await service.stored() == 0
+    assert service.services.bodies.in_flight == 0
+
+
+async def test_pipelined_requests_are_answered_in_order(service: Running) -> None:
+    answer = await service.raw(
+        request(method="GET", path="/health/live")
+        + sized(BATCH)
+        + request(b"", "Connection: close", method="GET", path=f"{API}/tasks/t1")
+    )
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"200", b"202", b"200"]
+
+
+async def test_an_answer_before_the_body_was_read_closes_the_connection_and_arrives(service: Running) -> None:
+    big = b"x" * (20 * 1024 * 1024)
+    for head in (
+        request(b"", f"Content-Length: {len(big)}"),
+        request(b"", f"Content-Length: {len(big)}", "Content-Encoding: br"),
+        request(b"", f"Content-Length: {len(big)}", path="/nowhere"),
+        request(b"", f"Content-Length: {len(big)}", method="PUT"),
+    ):
+        async with service.connection() as (reader, writer):
+            writer.write(head + big)
+            answer = await reader.readuntil(b"}")
+        assert answer.startswith(b"HTTP/1.1 4")
+        assert b"Connection: close" in answer
+    assert (await service.get("/health/live"))[0] == 200
+
+
+async def test_a_body_beyond_the_limit_is_413_however_it_is_framed(service: Running) -> None:
+    huge = await service.raw(request(b"", "Content-Length: 99999999999"))
+    assert huge.startswith(b"HTTP/1.1 413 ")
+    chunk = b"10000\r\n" + b" " * 65536 + b"\r\n"
+    async with service.connection() as (reader, writer):
+        writer.write(request(b"", "Transfer-Encoding: chunked"))
+        answered = asyncio.create_task(reader.readuntil(b"}"))
+        while not answered.done():  # without an end, as far as the server can know
+            writer.write(chunk)
+            await asyncio.sleep(0)
+        assert (await answered).startswith(b"HTTP/1.1 413 ")
+    assert await service.stored() == 0
+
+
+async def test_a_gzip_bomb_is_413_before_it_is_inflated(service: Running) -> None:
+    for byte, kind in ((b" ", "application/json"), (b"\n", "application/x-ndjson")):
+        bomb = gzip.compress(byte * (30 * 1024 * 1024), 9)
+        status, problem, _ = await service.send(TASKS, bomb, kind, **{"Content-Encoding": "gzip"})
+        assert (status, problem["code"]) == (413, "payload_too_large")
+    assert service.services.bodies.in_flight == 0
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        b"no gzip",
+        gzip.compress(BATCH)[:-4],
+        gzip.compress(BATCH) + gzip.compress(BATCH),
+        gzip.compress(BATCH) + b"x",
+        zlib.compress(BATCH),
+        gzip.compress(gzip.compress(BATCH)),
+        b"",
+    ],
+    ids=["none", "truncated", "two members", "garbage behind", "zlib", "twice", "empty"],
+)
+async def test_broken_gzip_is_400(service: Running, packed: bytes) -> None:
+    status, problem, _ = await service.send(TASKS, packed, **{"Content-Encoding": "gzip"})
+    assert (status, problem["code"]) == (400, "malformed_body")
+    assert await service.stored() == 0
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"nonsense\r\n\r\n",
+        request(BATCH, "Content-Length: 3", "Content-Length: 5"),
+        request(BATCH, "Content-Length: -1"),
+        request(b"zz\r\n", "Transfer-Encoding: chunked"),
+        request(BATCH, f"Content-Length: {len(BATCH)}", "Transfer-Encoding: chunked"),
+        request(b"", "X-Long: " + "a" * 10_000),
+        request(b"", *[f"X-{i}: 1" for i in range(200)]),
+        b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: here\r\n\r\n",
+    ],
+    ids=[
+        "nonsense",
+        "two lengths",
+        "negative",
+        "bad chunk",
+        "length and chunks",
+        "long header",
+        "headers",
+        "long line",
+    ],
+)
+async def test_broken_http_is_400_and_closed(service: Running, data: bytes) -> None:
+    answer = await service.raw(data)
+    assert answer.split()[1] == b"400"
+    assert b"application/problem+json" in answer
+    assert b"aiohttp" not in answer
+    assert await service.stored() == 0
+
+
+async def test_all_bodies_together_are_bounded() -> None:
+    async with running(bodies=Bodies(capacity=100_000)) as service:
+        status, problem, response = await service.send(TASKS, b" " * 200_000)
+        assert (status, problem["code"], response.headers["Retry-After"]) == (503, "buffer_full", "1")
+        assert service.services.bodies.in_flight == 0
+        assert (await service.send(TASKS, BATCH))[0] == 202
+
+
+async def test_a_restore_that_breaks_in_the_middle_is_cut_not_completed(service: Running) -> None:
+    await service.post(f"{API}/sessions/batch", {"sessions": [session()]})
+    await service.post(TASKS, {"tasks": [task(f"t{i}") for i in range(3000)]})
+    await service.stored()
+    scan = service.backend.scan
+
+    async def breaking(*args: object) -> AsyncIterator[object]:
+        portions = scan(*args)
+        yield await anext(portions)
+        raise ZeroDivisionError
+
+    service.backend.scan = breaking  # type: ignore[method-assign]
+    data = request(b"", "Content-Length: 0", path=f"{API}/recovery/restore/s1")
+    answer = b""
+    async with service.connection() as (reader, writer):
+        writer.write(data)
+        with contextlib.suppress(ConnectionResetError):
+            while part := await reader.read(65536):
+                answer += part
+    assert b'"tasks":[{' in answer
+    assert not answer.endswith(b"0\r\n\r\n")
+
+
+async def test_a_port_in_use_is_a_sentence(service: Running) -> None:
+    second = HttpServer(service.services, port=service.server.port)
+    with pytest.raises(AddressInUse, match=f"Port {service.server.port}"):
+        await second.open()
+    with pytest.raises(InvalidConfiguration, match=r"192\.0\.2\.1"):
+        await HttpServer(service.services, host="192.0.2.1", port=0).open()
+
+
+async def test_closing_finishes_the_request_on_its_way() -> None:
+    async with running() as service:
+        gate = asyncio.Event()
+        accept = service.services.buffer.accept
+
+        async def slow(*args: object, **options: object) -> object:
+            await gate.wait()
+            return await accept(*args, **options)  # type: ignore[arg-type]
+
+        service.services.buffer.accept = slow  # type: ignore[method-assign,assignment]
+        asking = asyncio.create_task(service.send(TASKS, BATCH))
+        await asyncio.sleep(0.05)
+        closing = asyncio.create_task(service.server.close())
+        await asyncio.sleep(0.05)
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", service.server.port)) != 0
+        gate.set()
+        assert (await asking)[0] == 202
+        await closing

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from typing import Any
+
+from adapters.memory.backend import MemoryBackend
+from domain.errors import BackendUnavailable, JournalFailed
+from domain.model.observations import RequestFailed
+from domain.model.policies import BufferPolicy
+from domain.model.records import HealthStatus
+from tests.integration.http.running import API, Running, running, session, task
+
+
+async def test_the_root_names_version_links_limits_and_abilities(service: Running) -> None:
+    status, found, _ = await service.get("/")
+    assert (status, found["version"]) == (200, "0.0.0")
+    assert found["links"][f"{API}/tasks/{{task_id}}"] == ["DELETE", "GET", "HEAD", "PATCH"]
+    assert found["limits"]["batch_records"] == 10_000
+    assert "counting" in found["abilities"]["translation_tasks"]
+
+
+async def test_live_and_ready_say_so(service: Running) -> None:
+    assert (await service.get("/health/live"))[1] == {"status": "live"}
+    assert (await service.get("/health/ready"))[1] == {"status": "ready"}
+    await service.services.buffer.stop()
+    status, problem, response = await service.get("/health/ready")
+    assert (status, problem["code"], response.headers["Retry-After"]) == (503, "unavailable", "1")
+    assert (await service.get("/health/live"))[0] == 200
+    status, problem, _ = await service.post(f"{API}/tasks/batch", {"tasks": [task()]})
+    assert (status, problem["code"]) == (503, "draining")
+
+
+async def test_a_failed_journal_is_not_ready(service: Running) -> None:
+    service.services.buffer.failed = True
+    status, problem, _ = await service.get("/health/ready")
+    assert (status, problem["code"]) == (503, JournalFailed.code)
+    assert (await service.get("/api/v1/system/health"))[1]["status"] == "not_ready"
+
+
+async def test_health_shows_journal_backends_and_lanes(service: Running) -> None:
+    _, found, _ = await service.get("/api/v1/system/health")
+    assert found["status"] == "ok"
+    assert found["journal"] == {"accepting": True, "replaying": False}
+    assert found["backends"]["main"]["healthy"] is True
+    assert found["collections"]["translation_tasks"]["paused"] is False
+
+
+class Sick(MemoryBackend):
+    async def health_check(self) -> HealthStatus:
+        return HealthStatus(healthy=False, detail="gone", latency_seconds=0.0)
+
+    async def query(self, collection: Any, query: Any) -> Any:
+        raise BackendUnavailable("Nobody answers.")
+
+    async def read(self, collection: Any, key: str) -> Any:
+        raise ZeroDivisionError("a secret detail")
+
+    async def write(self, *args: Any, **options: Any) -> Any:
+        raise BackendUnavailable("Nobody answers.")
+
+
+async def test_a_sick_backend_degrades_the_service_and_stays_ready() -> None:
+    async with running(backend=Sick(), policy=BufferPolicy(read_deadline_seconds=0.1)) as service:
+        assert (await service.get("/api/v1/system/health"))[1]["status"] == "degraded"
+        assert (await service.get("/health/ready"))[0] == 200
+        status, problem, response = await service.get(f"{API}/tasks")
+        assert (status, problem["code"], response.headers["Retry-After"]) == (503, "backend_unavailable", "1")
+        assert (await service.post(f"{API}/tasks/batch", {"tasks": [task()]}))[0] == 202
+        status, problem, _ = await service.ask("POST", "/api/v1/system/flush?timeout=0.1")
+        assert (status, problem["code"]) == (503, "flush_incomplete")
+        assert "translation_tasks" in problem["detail"]
+
+
+async def test_a_bug_is_a_500_that_tells_nothing_and_a_traceback_in_the_log() -> None:
+    async with running(backend=Sick()) as service:
+        status, problem, _ = await service.get(f"{API}/tasks/t1")
+        assert (status, problem["code"]) == (500, "internal_error")
+        assert b"secret" not in service.last
+        (failed,) = service.observed.of(RequestFailed)
+        assert "a secret detail" in failed.traceback
+        assert failed.request_id == problem["request_id"]
+
+
+async def test_stats_and_buffers_count_what_is_stored_and_what_waits() -> None:
+    async with running(BufferPolicy(linger_seconds=30)) as service:
+        await service.post(f"{API}/sessions/batch", {"sessions": [session()]})
+        await service.post(f"{API}/tasks/batch", {"tasks": [task("t1"), task("t2", status="failed")]})
+        _, found, _ = await service.get("/api/v1/system/buffers")
+        waiting = found["buffers"]["translation_tasks"]
+        assert (waiting["records"], waiting["head"], waiting["committed"]) == (2, 2, 0)
+        assert waiting["oldest_accepted_at"].endswith("Z")
+        assert waiting["flush"]["batch_records"] == 1000
+        _, found, _ = await service.get("/api/v1/system/stats")
+        assert found["collections"]["translation_tasks"] == {
+            "stored": 0,
+            "by_status": {},
+            "pending": 2,
+            "accepted": 2,
+        }
+        assert (await service.ask("POST", "/api/v1/system/flush?timeout=5"))[1] == {"status": "flushed"}
+        _, found, _ = await service.get("/api/v1/system/stats")
+        assert found["collections"]["translation_tasks"]["by_status"] == {"pending": 1, "failed": 1}
+
+
+async def test_info_describes_the_process_and_its_collections(service: Running) -> None:
+    _, found, _ = await service.get("/api/v1/system/info")
+    assert (found["instance"], found["data_dir"], found["started_at"][-1]) == (1, "nowhere", "Z")
+    assert [collection["backend"] for collection in found["collections"]] == ["main", "main"]
+
+
+async def test_metrics_are_the_page_that_was_rendered(service: Running) -> None:
+    status, page, response = await service.get("/metrics")
+    assert (status, page) == (200, b"persistence_data_loss_total 0.0\n")
+    assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+
+
+async def test_every_problem_explains_itself_at_its_type(service: Running) -> None:
+    _, problem, _ = await service.get(f"{API}/tasks/t1")
+    status, found, _ = await service.get(problem["type"])
+    assert status == 200
+    assert (found["code"], found["status"], found["cure"]) == ("record_not_found", 404, problem["cure"])
