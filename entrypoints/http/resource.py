@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 
@@ -9,11 +10,12 @@ import msgspec
 
 from domain.errors import InvalidRecords, ItemError, MalformedBody, PayloadTooLarge
 from domain.model.collections import Collection
-from domain.model.policies import MAX_BATCH_BYTES
+from domain.model.policies import MAX_BATCH_BYTES, MAX_BATCH_RECORDS
 from entrypoints.http import strict_json
 from entrypoints.http.wire import RecordWire
 
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+_MANY_COMMAS = 200_000  # fewer cannot part so many elements that they fill the memory
 
 
 class Resource:
@@ -41,6 +43,8 @@ class Resource:
             raise MalformedBody(f"The body is not JSON: {error}.") from None
         if len(batch) > MAX_BATCH_BYTES:
             raise PayloadTooLarge(f"A batch may have {MAX_BATCH_BYTES} bytes; this one has {len(batch)}.")
+        if len(batch) > _MANY_COMMAS and batch.count(b",") > _MANY_COMMAS:
+            _check_length(batch)
         return batch
 
     def within_envelope(self, problem: InvalidRecords) -> InvalidRecords:
@@ -54,6 +58,22 @@ class Resource:
         detail = f'The body must be an object with one member, the array of records: {{"{word}": [...]}}.'
         code = "unknown_field" if unknown else "wrong_shape"
         return InvalidRecords(detail, errors=(ItemError(pointer=pointer, code=code, detail=f"{message}."),))
+
+
+def _check_length(batch: bytes) -> None:
+    """Refuse an array of millions of tiny elements before anyone makes objects of them."""
+    try:
+        _bounded().decode(batch)
+    except msgspec.ValidationError as error:
+        if "at most length" in str(error):
+            raise PayloadTooLarge(f"At most {MAX_BATCH_RECORDS} records are taken at once.") from None
+
+
+@functools.cache
+def _bounded() -> msgspec.json.Decoder[Any]:
+    """Decodes no more elements than a batch may have; slow to build and rarely needed."""
+    places = [(f"record_{index}", msgspec.Raw, None) for index in range(MAX_BATCH_RECORDS)]
+    return msgspec.json.Decoder(msgspec.defstruct("Bounded", places, array_like=True, forbid_unknown_fields=True))
 
 
 def moved(errors: tuple[ItemError, ...], steps: int, prefix: str) -> tuple[ItemError, ...]:
