@@ -33,8 +33,8 @@ async def serve(settings: Settings, announce: Callable[[str], None]) -> int:
                 await stop.pause(settings.server.drain_delay_seconds)
         finally:
             await stop.unless_hurried(server.close())
-    observer(ServiceStopped(exit_code=run.ending, left_in_journal=run.left))
-    return run.ending
+    observer(ServiceStopped(exit_code=int(run.ending), left_in_journal=run.left))
+    return int(run.ending)
 
 
 async def migrate(settings: Settings) -> list[str]:

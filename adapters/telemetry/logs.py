@@ -134,8 +134,9 @@ class LogObserver:
             "timestamp": envelope["timestamp"][11:23],
             "level": envelope["level"],
             "event": envelope["message"],
-            **{key: envelope[key] for key in ("method", "endpoint", "user_id", "session_id", "request_id")},
+            **{key: envelope[key] for key in ("method", "endpoint")},
             **meta,
+            **{key: envelope[key] for key in ("user_id", "session_id", "request_id")},
         }
         shown = {key: _plain(value) for key, value in line.items() if value is not None}
         rendered = str(self._console(logger, name, shown))

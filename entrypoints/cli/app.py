@@ -14,6 +14,7 @@ from entrypoints.cli.failures import CommandFailed, Exit
 from entrypoints.cli.operate import flush, health
 from entrypoints.cli.serve import migrate, serve
 from entrypoints.cli.transfer import export_records, import_records
+from entrypoints.client.failures import ServiceUnreachable
 from entrypoints.version import VERSION
 
 
@@ -43,6 +44,9 @@ def run(arguments: Sequence[str]) -> int:
     except CommandFailed as error:
         click.echo(f"Error: {error}", err=True)
         return error.code
+    except ServiceUnreachable as error:
+        click.echo(f"Error: {error}. `persistence serve` starts a service, --url names another one.", err=True)
+        return Exit.UNREACHABLE
     except StartFailure as error:
         return _fail(error, Exit.CONFIGURATION)
     except PersistenceError as error:

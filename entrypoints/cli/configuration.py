@@ -19,23 +19,18 @@ def config() -> None:
 @config_option
 def show(config: Path | None) -> None:
     """Print every effective setting as TOML; secrets are masked."""
-    click.echo("\n".join(toml_lines(load_settings(config).shown())).strip())
+    click.echo("\n".join(toml_lines(load_settings(config).shown())))
 
 
 def toml_lines(tree: Tree, path: str = "") -> list[str]:
-    """A tree of plain values as TOML: values first, then tables."""
-    lines = [f"{key} = {_value(value)}" for key, value in tree.items() if value is not None and _is_value(value)]
+    """A tree of plain values as TOML: values first, then tables; what is None stays unsaid."""
+    lines = [f"{key} = {_value(value)}" for key, value in tree.items() if not isinstance(value, dict | None)]
+    if path and lines:
+        lines = ["", f"[{path}]", *lines]
     for key, value in tree.items():
-        if not _is_value(value):
-            name = f"{path}.{key}" if path else key
-            below = toml_lines(value, name)
-            heads = [] if all(line.startswith("[") or not line for line in below) else [f"[{name}]"]
-            lines += ["", *heads, *below]
+        if isinstance(value, dict):
+            lines += toml_lines(value, f"{path}.{key}" if path else key)
     return lines
-
-
-def _is_value(value: object) -> bool:
-    return not isinstance(value, dict)
 
 
 def _value(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -11,29 +12,38 @@ import msgspec
 from entrypoints.cli.failures import CommandFailed, Exit
 from entrypoints.cli.options import url_option
 
+if TYPE_CHECKING:
+    from entrypoints.client.http import Answer
 
-@click.command()
+_WORDS = {"True": "yes", "False": "no", "None": "-"}
+
+
+class _Health(msgspec.Struct):
+    """The part of the answer that decides."""
+
+    status: str
+
+
+@click.command(short_help="Show how a running service is.")
 @url_option
 def health(url: str) -> int:
     """Show how a running service is: exit 0 healthy, 1 degraded or not ready, 69 not reachable."""
-    status, body = _ask("GET", url, "/api/v1/system/health")
-    for line in report_lines(msgspec.json.decode(body)):
+    report = _ask("GET", url, "/api/v1/system/health", timeout=10).read
+    for line in report_lines(report(dict[str, object])):
         click.echo(line)
-    healthy = status < 400 and msgspec.json.decode(body, type=dict[str, object]).get("status") in ("healthy", "ok")
-    return Exit.OK if healthy else Exit.INCOMPLETE
+    return Exit.OK if report(_Health).status == "ok" else Exit.INCOMPLETE
 
 
-@click.command()
+@click.command(short_help="Write everything acknowledged to its backend, now.")
 @url_option
 @click.option("--timeout", default=30.0, show_default=True, type=click.FloatRange(0.1, 300), help="Seconds to wait.")
 def flush(url: str, timeout: float) -> int:
     """Write everything acknowledged so far to its backend, and wait for it: exit 0 done, 1 not all in time."""
-    status, body = _ask("POST", url, "/api/v1/system/flush", timeout=timeout)
-    if status < 400:
+    answer = _ask("POST", url, f"/api/v1/system/flush?timeout={timeout:g}", timeout=timeout)
+    if answer.ok:
         click.echo("Flushed: everything acknowledged before this call is stored.")
         return Exit.OK
-    click.echo(msgspec.json.decode(body, type=dict[str, object]).get("detail"), err=True)
-    return Exit.INCOMPLETE
+    raise CommandFailed(answer.problem.detail, Exit.INCOMPLETE)
 
 
 def report_lines(value: object, indent: str = "") -> list[str]:
@@ -43,22 +53,16 @@ def report_lines(value: object, indent: str = "") -> list[str]:
         if isinstance(item, Mapping):
             lines += [f"{indent}{key}", *report_lines(item, indent + "  ")]
         else:
-            shown = {True: "yes", False: "no", None: "-"}[item] if item in (True, False, None) else item
+            shown = _WORDS.get(repr(item), item)
             lines.append(f"{indent}{key:<{max(1, 24 - len(indent))}} {shown}")
     return lines
 
 
-def _ask(method: str, url: str, path: str, *, timeout: float | None = None) -> tuple[int, bytes]:
-    from entrypoints.client.http import Client, ServiceUnreachable
+def _ask(method: str, url: str, path: str, *, timeout: float) -> Answer:
+    from entrypoints.client.http import Client
 
-    async def ask() -> tuple[int, bytes]:
-        async with Client(url, patience_seconds=0, timeout_seconds=(timeout or 10) + 5, connections=1) as client:
-            answer = await client.once(method, path, params={"timeout": f"{timeout:g}"} if timeout else None)
-            return answer.status, answer.body
+    async def ask() -> Answer:
+        async with Client(url, patience_seconds=0, timeout_seconds=timeout + 5, connections=1) as client:
+            return await client.once(method, path)
 
-    try:
-        return asyncio.run(ask())
-    except ServiceUnreachable as error:
-        raise CommandFailed(
-            f"{error}. Is the service running there? `persistence serve` starts one.", Exit.UNREACHABLE
-        ) from None
+    return asyncio.run(ask())

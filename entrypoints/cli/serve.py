@@ -12,7 +12,7 @@ from entrypoints.cli.options import config_option
 from entrypoints.settings import Settings, load_settings
 
 
-@click.command()
+@click.command(short_help="Run the service.")
 @config_option
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port to listen on; 0 takes a free one.  [default: 8080]")
@@ -32,7 +32,7 @@ def serve(config: Path | None, host: str | None, port: int | None, data_dir: str
     return asyncio.run(run(settings, lambda url: announce(settings, url)))
 
 
-@click.command()
+@click.command(short_help="Bring every backend to the schema of this release.")
 @config_option
 @click.option("--data-dir", help="Folder for everything durable.  [default: ./data]")
 def migrate(config: Path | None, data_dir: str | None) -> None:
@@ -62,7 +62,8 @@ def banner(settings: Settings, url: str) -> str:
             f"  {label('data', dim=True)}     {settings.data_folder}",
             f"  {label('promise', dim=True)}  journaled: an answered batch survives kill -9 and power loss",
             f"  {label('try', dim=True)}      curl -s {url}/api/v1/translation/sessions/batch \\",
-            f"             -H 'Content-Type: application/json' -d '{body}'",
+            "             -H 'Content-Type: application/json' \\",
+            f"             -d '{body}'",
             f"  {label('stop', dim=True)}     Ctrl-C",
             "",
         )

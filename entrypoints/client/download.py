@@ -8,7 +8,8 @@ import msgspec
 
 from domain.model.collections import Collection
 from domain.model.query import MAX_PAGE_SIZE
-from entrypoints.client.http import Client, ServiceUnreachable
+from entrypoints.client.failures import ServiceUnreachable
+from entrypoints.client.http import Client
 
 
 class _Page(msgspec.Struct, frozen=True):
@@ -50,7 +51,7 @@ class Download:
         answer = await self._client.request("GET", self._path, params=self._params | more)
         if not answer.ok:
             raise ServiceUnreachable(f"the service answers {answer.status}: {answer.problem.detail}")
-        return msgspec.json.decode(answer.body, type=_Page)
+        return answer.read(_Page)
 
 
 def _one_line(item: msgspec.Raw) -> bytes:

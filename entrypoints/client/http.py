@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Self
+from typing import Self, TypeVar
 
 import aiohttp
 import msgspec
+
+from entrypoints.client.failures import ServiceUnreachable
 
 RETRIED = frozenset(
     {
@@ -24,8 +27,7 @@ _FIRST_DELAY = 0.1  # seconds; doubles with each try
 _LONGEST_DELAY = 5.0
 
 
-class ServiceUnreachable(Exception):
-    """No usable answer for as long as the client's patience lasted; the text says what came instead."""
+T = TypeVar("T")
 
 
 class ItemProblem(msgspec.Struct, frozen=True):
@@ -57,12 +59,19 @@ class Answer(msgspec.Struct, frozen=True):
         """Whether the service did what was asked."""
         return self.status < HTTPStatus.BAD_REQUEST
 
+    def read(self, shape: type[T]) -> T:
+        """The body as a value of a type. Raises ServiceUnreachable where it is none: something else answers there."""
+        try:
+            return msgspec.json.decode(self.body, type=shape)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise ServiceUnreachable("what answers at this address is not Persistence Service") from None
+
     @property
     def problem(self) -> Problem:
         """What the service says went wrong; the bare status where it is no problem document."""
         try:
-            return msgspec.json.decode(self.body, type=Problem)
-        except msgspec.MsgspecError:
+            return self.read(Problem)
+        except ServiceUnreachable:
             return Problem(detail=f"HTTP {self.status} without a problem document")
 
 
@@ -131,4 +140,5 @@ class Client:
         except TimeoutError:
             raise ServiceUnreachable(f"{self._url} does not answer in time") from None
         except aiohttp.ClientError as error:
-            raise ServiceUnreachable(f"{self._url} cannot be reached: {error}") from error
+            reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+            raise ServiceUnreachable(f"{self._url} cannot be reached: {reason}") from error

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from entrypoints.client.http import Answer, Client, ItemProblem, ServiceUnreachable
+from entrypoints.client.failures import ServiceUnreachable
+from entrypoints.client.http import Answer, Client, ItemProblem
 from entrypoints.client.records import Portion, Refusal, portions
 
 KEPT_REFUSALS = 1000  # named in the summary; the others are only counted
@@ -117,7 +118,7 @@ class Upload:
         path = PATHS[portion.envelope]
         answer = await self._client.request("POST", path, params={"on_error": "continue"}, body=portion.body)
         if answer.status == HTTPStatus.ACCEPTED:
-            taken = msgspec.json.decode(answer.body, type=_Taken)
+            taken = answer.read(_Taken)
             self.acknowledged += taken.count
             self._refuse_items(portion, taken.errors, len(portion.records) - taken.count)
         elif answer.status == HTTPStatus.UNPROCESSABLE_ENTITY:

@@ -6,7 +6,8 @@ import pytest
 
 from domain.model.translation import SESSIONS, TASKS
 from entrypoints.client.download import Download
-from entrypoints.client.http import Client, ServiceUnreachable
+from entrypoints.client.failures import ServiceUnreachable
+from entrypoints.client.http import Client
 
 
 async def fetch(script, collection):

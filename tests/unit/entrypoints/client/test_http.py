@@ -4,7 +4,8 @@ import socket
 
 import pytest
 
-from entrypoints.client.http import Client, ServiceUnreachable
+from entrypoints.client.failures import ServiceUnreachable
+from entrypoints.client.http import Client
 
 
 @pytest.fixture
