@@ -22,6 +22,7 @@ class ConditionalWrites(Protocol):
 
         Verdicts: ``stored`` (also when the record's own version is already the stored one: a replay), else ``stale``
         when the stored version is not smaller than the record's and the base is current, else ``conflict``.
+        A key that is not stored has base revision 0; a tombstone is a state like any other.
         Keys are distinct and sorted. ``created_at`` becomes the earliest of both when stored.
         """
         ...
@@ -32,7 +33,7 @@ class Counting(Protocol):
     """Aggregation: numbers of records by the values of a field."""
 
     async def count_by(self, collection: Collection, field: str, where: Filter) -> Mapping[str, int]:
-        """Visible records that match, by the text of ``field``; values without a record are absent."""
+        """Visible records that match, by the text of ``field``; values without a record are absent, and so is null."""
         ...
 
 

@@ -9,7 +9,11 @@ from domain.model.receipts import DeadLetter
 
 
 class DeadLetters(Protocol):
-    """A durable store. Identity is (lane, sequence)."""
+    """A durable store. Identity is (lane, sequence) within one log, which the revision tells from a former one.
+
+    A log that was thrown away numbers its records from 1 again: the former letter of a place is then kept behind the
+    newer one, and is found, got and removed when that is gone. ``count`` counts both.
+    """
 
     async def add(self, letters: Sequence[DeadLetter]) -> None:
         """Keep letters durably before the watermark moves; one that is there already stays as it is."""

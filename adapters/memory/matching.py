@@ -43,8 +43,7 @@ def ranked(collection: Collection, sort: Sequence[Sort], records: Iterable[Recor
     """Records in the order of the sort keys; null is the lowest."""
     result = list(records)
     for key in reversed(sort):
-        read = reader(collection, key.field)
-        result.sort(key=lambda record, read=read: _rank(read(record)), reverse=key.descending)  # type: ignore[misc]
+        result.sort(key=_ranker(reader(collection, key.field)), reverse=key.descending)
     return result
 
 
@@ -62,6 +61,10 @@ def behind(collection: Collection, sort: Sequence[Sort], place: Sequence[SortVal
         return False
 
     return follows
+
+
+def _ranker(read: Callable[[Record], SortValue]) -> Callable[[Record], tuple[Any, ...]]:
+    return lambda record: _rank(read(record))
 
 
 def _rank(value: SortValue) -> tuple[Any, ...]:

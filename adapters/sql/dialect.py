@@ -14,7 +14,6 @@ from domain.model.records import Value
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """One engine's words. Text compares by code point and null sorts lowest, as each engine's schema arranges."""
 
-    name: str
     quote: str  # around identifiers
     placeholder: Callable[[int], Parameter]  # of the n-th parameter of a statement, from 1
     position: str  # function (text, part) -> where the part begins, from 1; 0 where it is not

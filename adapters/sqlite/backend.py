@@ -54,9 +54,13 @@ class SqliteBackend:
 
     async def open(self) -> None:
         """Migrate and connect. Raises StartFailure."""
-        await self._database.open()
-        await self._lists.open()
-        await self._keys.open()
+        try:
+            await self._database.open()
+            await self._lists.open()
+            await self._keys.open()
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self) -> None:
         """Finish what runs and release the file."""

@@ -96,7 +96,9 @@ class Connections:
                 self._path, timeout=settings.busy_seconds, isolation_level=None, check_same_thread=False
             )
             try:
-                connection.execute("PRAGMA journal_mode = WAL")
+                (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+                if mode != "wal":
+                    raise BackendUnavailable(f"The file system of {self._path} does not take SQLite's write-ahead log.")
                 connection.execute("PRAGMA synchronous = FULL")  # the weaker level commits over a failed fsync
                 connection.execute(f"PRAGMA cache_size = -{settings.cache_kib}")
                 connection.execute(f"PRAGMA query_only = {int(settings.read_only)}")

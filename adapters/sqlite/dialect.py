@@ -17,7 +17,6 @@ def _encode(value: Operand | SortValue) -> Value:
 
 
 SQLITE = Dialect(
-    name="sqlite",
     quote="`",  # SQLite takes "a column that is not there" for a text
     placeholder=lambda _: QmarkParameter(),
     position="INSTR",
