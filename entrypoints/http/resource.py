@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -14,6 +15,9 @@ from domain.model.policies import MAX_BATCH_BYTES, MAX_BATCH_RECORDS
 from entrypoints.http import strict_json
 from entrypoints.http.wire import RecordWire
 
+Answer = TypeVar("Answer")
+_CLOSING = re.compile(rb"[ \t\r\n]*\}[ \t\r\n]*\Z")
+_CLOSING_BYTES = 16
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _MANY_COMMAS = 200_000  # fewer cannot part so many elements that they fill the memory
 
@@ -24,32 +28,47 @@ class Resource:
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
         self.wire = RecordWire(collection)
+        self._opening = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"%s"[ \t\r\n]*:' % collection.envelope.encode())
         envelope = msgspec.defstruct(
             "Envelope", [(collection.envelope, msgspec.Raw)], frozen=True, forbid_unknown_fields=True
         )
         self._envelope: msgspec.json.Decoder[Any] = msgspec.json.Decoder(envelope)  # a shape made at run time
 
-    def open_envelope(self, body: bytes) -> bytes:
-        """The array inside ``{"tasks": [...]}``, as sent.
+    async def within_envelope(self, body: bytes, take: Callable[[bytes], Awaitable[Answer]]) -> Answer:
+        """What ``take`` makes of the array inside ``{"tasks": [...]}``; faults come with their places in the body.
 
-        Raises MalformedBody, InvalidRecords (another shape), PayloadTooLarge.
+        Raises MalformedBody, InvalidRecords (another shape), PayloadTooLarge, whatever ``take`` raises.
         """
         strict_json.check(body)
+        batch = self._between(body)
+        if batch is not None:
+            try:
+                return await self._taken(batch, take)
+            except MalformedBody:
+                pass  # no array, so nothing was taken: let the decoder see the whole body
+        return await self._taken(self._array_in(body), take)
+
+    async def _taken(self, batch: bytes, take: Callable[[bytes], Awaitable[Answer]]) -> Answer:
         try:
-            batch = bytes(getattr(self._envelope.decode(body), self.collection.envelope))
+            return await take(bounded(batch))
+        except InvalidRecords as problem:
+            pointer = f"/{self.collection.envelope}"
+            raise InvalidRecords(problem.detail, errors=moved(problem.errors, 0, pointer)) from None
+
+    def _between(self, body: bytes) -> bytes | None:
+        """What the envelope holds if it holds one member; only an array of records proves that it does."""
+        opening, closing = self._opening.match(body), _CLOSING.search(body[-_CLOSING_BYTES:])
+        if opening is None or closing is None:
+            return None
+        return body[opening.end() : len(body) - len(closing[0])]
+
+    def _array_in(self, body: bytes) -> bytes:
+        try:
+            return bytes(getattr(self._envelope.decode(body), self.collection.envelope))
         except msgspec.ValidationError as error:
             raise self._wrong_shape(str(error)) from None
         except msgspec.DecodeError as error:
             raise MalformedBody(f"The body is not JSON: {error}.") from None
-        if len(batch) > MAX_BATCH_BYTES:
-            raise PayloadTooLarge(f"A batch may have {MAX_BATCH_BYTES} bytes; this one has {len(batch)}.")
-        if len(batch) > _MANY_COMMAS and batch.count(b",") > _MANY_COMMAS:
-            _check_length(batch)
-        return batch
-
-    def within_envelope(self, problem: InvalidRecords) -> InvalidRecords:
-        """The same faults, by their places in the whole body."""
-        return InvalidRecords(problem.detail, errors=moved(problem.errors, 0, f"/{self.collection.envelope}"))
 
     def _wrong_shape(self, message: str) -> InvalidRecords:
         word = self.collection.envelope
@@ -58,6 +77,15 @@ class Resource:
         detail = f'The body must be an object with one member, the array of records: {{"{word}": [...]}}.'
         code = "unknown_field" if unknown else "wrong_shape"
         return InvalidRecords(detail, errors=(ItemError(pointer=pointer, code=code, detail=f"{message}."),))
+
+
+def bounded(batch: bytes) -> bytes:
+    """The batch itself. Raises PayloadTooLarge where its bytes or its elements are too many."""
+    if len(batch) > MAX_BATCH_BYTES:
+        raise PayloadTooLarge(f"A batch may have {MAX_BATCH_BYTES} bytes; this one has {len(batch)}.")
+    if len(batch) > _MANY_COMMAS and batch.count(b",") > _MANY_COMMAS:
+        _check_length(batch)
+    return batch
 
 
 def _check_length(batch: bytes) -> None:

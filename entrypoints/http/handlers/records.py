@@ -28,14 +28,14 @@ async def accept(call: Call) -> web.Response:
     partial = word(values, "on_error", ("stop", "continue")) == "continue"
     if media.media_type(call.request, media.JSON, media.NDJSON) == media.NDJSON:
         return _accepted(await Intake(call, partial=partial).run())
-    batch = call.resource.open_envelope(await read_body(call, call.services.bodies))
-    try:
-        taken = await call.services.buffer.accept(call.resource.collection, batch, partial=partial, origin=call.origin)
-    except InvalidRecords as problem:
-        raise call.resource.within_envelope(problem) from None
+    body = await read_body(call, call.services.bodies)
+    collection, origin, take = call.resource.collection, call.origin, call.services.buffer.accept
+    taken = await call.resource.within_envelope(
+        body, lambda batch: take(collection, batch, partial=partial, origin=origin)
+    )
     answer = {"status": "accepted", "count": taken.count, "receipt": str(taken.receipt), "ack": "journaled"}
     if partial:
-        answer["errors"] = moved(taken.errors, 0, f"/{call.resource.collection.envelope}")
+        answer["errors"] = moved(taken.errors, 0, f"/{collection.envelope}")
     return _accepted(answer)
 
 
@@ -44,11 +44,9 @@ async def patch_many(call: Call) -> web.Response:
     only(call.request)
     preconditions.refuse(call.request)
     media.media_type(call.request, media.JSON, media.MERGE_PATCH)
-    batch = call.resource.open_envelope(await read_body(call, call.services.bodies))
-    try:
-        results = await call.services.changes.patch_many(call.resource.collection, batch, origin=call.origin)
-    except InvalidRecords as problem:
-        raise call.resource.within_envelope(problem) from None
+    body = await read_body(call, call.services.bodies)
+    collection, origin, change = call.resource.collection, call.origin, call.services.changes.patch_many
+    results = await call.resource.within_envelope(body, lambda batch: change(collection, batch, origin=origin))
     return json_response({"status": "stored", "results": [_result(result) for result in results]})
 
 

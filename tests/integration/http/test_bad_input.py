@@ -308,3 +308,14 @@ async def test_bad_patches_change_nothing(service: Running) -> None:
         found, problem, _ = await service.ask("PATCH", f"{API}/sessions/s1", data=body, headers=JSON)
         assert (found, problem["status"]) == (status, status), body
     assert (await service.get(f"{API}/sessions/s1"))[1] == before
+
+
+async def test_the_last_of_two_equal_members_wins_and_other_members_do_not_hide(service: Running) -> None:
+    first, second = json.dumps([task("first")]), json.dumps([task("second")])
+    assert (await service.send(TASKS, f'{{"tasks":{first},"tasks":{second}}}'.encode()))[0] == 202
+    assert (await service.get(f"{API}/tasks/first"))[0] == 404
+    assert (await service.get(f"{API}/tasks/second"))[0] == 200
+    status, problem, _ = await service.send(TASKS, f'{{"tasks":{first},"more":{{}}}}'.encode())
+    assert (status, problem["errors"][0]["pointer"]) == (422, "/more")
+    assert (await service.send(TASKS, b"\x0b" + batch(task())))[0] == 400
+    assert (await service.send(TASKS, b" \r\n{ \t" + batch(task())[1:-1] + b"\n} \n"))[0] == 202
