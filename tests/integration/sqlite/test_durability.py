@@ -126,3 +126,14 @@ async def test_an_estimate_and_a_page_come_from_one_snapshot(backend):
     answer = await backend.query(TASKS, Query(filter=EVERYTHING, sort=(Sort("task_id"),)))
 
     assert (answer.total, answer.total_exact, len(answer.items)) == (1, True, 1)
+
+
+async def test_backends_that_open_a_new_file_at_once_migrate_it_once(path):
+    backends = [SqliteBackend(path, BUILT_IN) for _ in range(4)]
+    await asyncio.gather(*(one.open() for one in backends))
+    try:
+        await asyncio.gather(*(one.write(TASKS, [record("a", n, n)]) for n, one in enumerate(backends, start=1)))
+        assert [(await one.read(TASKS, "a")).revision for one in backends] == [4, 4, 4, 4]
+    finally:
+        for one in backends:
+            await one.close()
