@@ -32,7 +32,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Api:
-    """One connection a request: a client library repeats some requests on a connection it uses again."""
+    """One connection a request, and one try."""
 
     def __init__(self, url: str, *, timeout_seconds: float = 30.0) -> None:
         self._url = url
@@ -41,6 +41,8 @@ class Api:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(timeout=self._timeout, connector=aiohttp.TCPConnector(force_close=True))
+        # The library would send a GET or DELETE again whose answer never came, as if the first had not been.
+        self._session._retry_connection = False
         return self
 
     async def __aexit__(self, *_: object) -> None:
