@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from entrypoints.http.routes import RESERVED, ROUTES
+
+
+def test_no_address_stands_twice():
+    rows = [(route.method, route.template) for route in ROUTES]
+    assert len(rows) == len(set(rows))
+
+
+@pytest.mark.parametrize("word", RESERVED)
+def test_reserved_words_are_no_ids(word):
+    rows = [route for route in ROUTES if route.template.endswith("_id}")]
+    assert rows
+    for route in rows:
+        pattern = re.search(r":(.+)\}", route.pattern)[1]
+        assert re.fullmatch(pattern, word) is None
+        assert re.fullmatch(pattern, word + "1")
