@@ -74,11 +74,6 @@ class PersistenceError(Exception):
         self.retry_after = retry_after
         super().__init__(self.detail)
 
-    @property
-    def retryable(self) -> bool:
-        """Whether the same request may succeed later without a change."""
-        return isinstance(self, Unavailable | DeadlineExceeded)
-
 
 class InvalidRequest(PersistenceError):
     """The request cannot be understood."""

@@ -1,0 +1,54 @@
+"""The files that a build trusts."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from tests.architecture.house import ROOT
+
+LOCKS = [ROOT / "ops" / "requirements.lock", ROOT / "ops" / "requirements-dev.lock"]
+
+
+def pins(lock):
+    return dict(re.findall(r"(?m)^([a-z0-9.-]+)==(\S+)", lock.read_text()))
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_a_lock_names_hashes_and_no_hosts(lock):
+    text = lock.read_text()
+    assert not re.search(r"(?m)://|^\s*--(?!hash=)|^-", text)
+    requirements = re.split(r"(?m)^(?=[a-z0-9])", re.sub(r"(?m)^\s*#.*\n", "", text))[1:]
+    assert len(requirements) > 15
+    for requirement in requirements:
+        assert re.match(r"[a-z0-9.-]+==\S+ \\\n", requirement), requirement
+        assert "--hash=sha256:" in requirement
+
+
+def test_development_runs_on_what_is_shipped():
+    runtime, develop = map(pins, LOCKS)
+    assert runtime.items() <= develop.items()
+
+
+def test_make_alone_explains_every_target():
+    make = shutil.which("make")
+    assert make, "make is needed to build, and to test"
+    shown = subprocess.run([make, "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    explained = re.findall(r"make ([a-z0-9-]+) +\S", shown)
+    text = (ROOT / "Makefile").read_text()
+    phony = " ".join(re.findall(r"(?m)^\.PHONY: (.*)$", text)).split()
+    assert set(phony) - {"develop"} == set(explained)
+
+
+def test_cleaning_leaves_the_data_alone(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path / "Makefile")
+    keep = tmp_path / "data" / "__pycache__" / "journal"
+    keep.parent.mkdir(parents=True)
+    keep.write_text("records")
+    (tmp_path / "domain" / "__pycache__").mkdir(parents=True)
+    (tmp_path / ".venv").mkdir()
+    subprocess.run(["make", "clean"], cwd=tmp_path, capture_output=True, check=True)
+    assert keep.read_text() == "records"
+    assert {path.name for path in tmp_path.iterdir()} == {"Makefile", "data", "domain"}
+    assert not (tmp_path / "domain" / "__pycache__").exists()

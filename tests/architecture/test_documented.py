@@ -1,0 +1,95 @@
+"""What an operator or a caller may meet is written down."""
+
+import re
+import tomllib
+
+import msgspec
+import pytest
+
+from domain import errors
+from domain.errors import PersistenceError, StartFailure
+from entrypoints.http.errors import STATUS, kinds, status_of
+from entrypoints.settings import Settings, load_settings
+from tests.architecture.house import ROOT
+
+EXAMPLE = ROOT / "ops" / "example.toml"
+
+
+def all_errors(kind=PersistenceError):
+    yield kind
+    for below in kind.__subclasses__():
+        if below.__module__ == "domain.errors":
+            yield from all_errors(below)
+
+
+def keys(tree, path=""):
+    for key, value in tree.items():
+        yield f"{path}{key}"
+        if isinstance(value, dict):
+            yield from keys(value, f"{path}{key}.")
+
+
+def test_the_example_configuration_is_the_default():
+    assert load_settings(EXAMPLE, environ={}).shown() | {"collections": {}} == Settings().shown()
+
+
+def test_the_example_configuration_names_every_setting():
+    said = set(keys(tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))))
+    assert set(keys(Settings().shown())) - said == set()
+
+
+def test_the_example_configuration_explains_every_setting():
+    text = EXAMPLE.read_text(encoding="utf-8")
+    uncommented = re.sub(r"(?m)^# (?=on_failure)", "", text)
+    for name, value in keys_and_structs(Settings()):
+        assert re.search(rf"(?m)^{name} = ", uncommented), name
+        del value
+
+
+def keys_and_structs(struct):
+    for field in msgspec.structs.fields(struct):
+        value = getattr(struct, field.name)
+        if isinstance(value, msgspec.Struct):
+            yield from keys_and_structs(value)
+        elif not isinstance(value, dict):
+            yield field.name, value
+
+
+@pytest.mark.parametrize("kind", [*all_errors()], ids=lambda kind: kind.__name__)
+def test_every_error_says_what_it_is_and_what_to_do(kind):
+    assert re.fullmatch(r"[a-z][a-z_]*", kind.code)
+    assert kind.__doc__.strip().splitlines()[0].endswith(".")
+    assert kind.cure.rstrip().endswith(".")
+    assert kind().detail
+
+
+def test_no_two_errors_share_a_code():
+    codes = {}
+    for kind in all_errors():
+        codes.setdefault(kind.code, []).append(kind)
+    shared = {code: kinds for code, kinds in codes.items() if len(kinds) > 1}
+    # what a caller is told about a bug of ours has the code of the root
+    assert shared == {"internal_error": [PersistenceError, errors.UnexpectedFailure]}
+
+
+def test_the_tree_in_the_module_text_is_the_tree():
+    drawn = [
+        (len(match[1]) // 4, match[2])
+        for match in re.finditer(r"(?m)^([│├└─ ]*)([A-Z]\w+)\b", errors.__doc__.partition("\n\n")[2])
+    ]
+
+    def walk(kind, depth=0):
+        yield depth, kind.__name__
+        for below in kind.__subclasses__():
+            if below.__module__ == "domain.errors":
+                yield from walk(below, depth + 1)
+
+    assert sorted(drawn) == sorted(walk(PersistenceError))
+
+
+def test_every_error_has_a_status_and_a_page():
+    explained = {kind.code for kind in kinds()}
+    for kind in all_errors():
+        assert kind.code in explained
+        expected = 500 if issubclass(kind, StartFailure) else None
+        assert status_of(kind) == expected or status_of(kind) in set(STATUS.values())
