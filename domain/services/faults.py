@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from domain.errors import ItemError
+from domain.model.collections import Collection
 
 MAX_ERRORS = 100
 _AT = re.compile(r"(.*) - at `\$(.*)`", re.DOTALL)
@@ -17,7 +18,7 @@ def fault(index: int, field: str, code: str, detail: str) -> ItemError:
     return ItemError(pointer=pointer, code=code, detail=detail)
 
 
-def explain(index: int, error: Exception) -> ItemError:
+def explain(collection: Collection, index: int, error: Exception) -> ItemError:
     """What the decoder's exception means for record ``index``."""
     text = str(error)
     located = _AT.fullmatch(text)
@@ -25,7 +26,9 @@ def explain(index: int, error: Exception) -> ItemError:
     named = _NAMED.fullmatch(message)
     if named is None:
         field = path.lstrip(".").split("[")[0]
-        return fault(index, field, "invalid_value", f"{message}." if not field else f"`{field}`: {message}.")
+        declared = collection.by_name.get(field)
+        known = f" (one of: {', '.join(declared.choices)})" if declared and declared.choices else ""
+        return fault(index, field, "invalid_value", f"`{field}`: {message}{known}." if field else f"{message}.")
     problem, field = named.groups()
     if problem == "contains unknown":
         return fault(index, field, "unknown_field", f"`{field[:100]}` is not a field of this collection.")

@@ -167,7 +167,7 @@ class RecordSchema:
         try:
             body = self._one.decode(raw)
         except _DECODE_ERRORS as error:
-            return explain(index, error)
+            return explain(self.collection, index, error)
         for field in self.collection.fields:
             reason = _broken_rule(field, getattr(body, field.name), accepted_at)
             if reason:
@@ -347,5 +347,5 @@ def _column(field: Field, column: Iterable[Any]) -> Sequence[Value]:
 
 
 def _summary(faulty: int, total: int) -> str:
-    verb = "record breaks" if faulty == 1 else "records break"
-    return f"{faulty} of {total} {verb} a rule; nothing was taken. `errors` names the places."
+    verb = "breaks" if faulty == 1 else "break"
+    return f"{faulty} of {total} records {verb} a rule; nothing was taken. `errors` names the places."
