@@ -93,7 +93,7 @@ def summary(problem: PersistenceError) -> Document:
         "type": f"/problems/{kind.code}",
         "title": title_of(kind),
         "status": status_of(kind),
-        "detail": problem.detail,
+        "detail": problem.detail.encode(errors="replace").decode(),  # a header may hold bytes that are no text
         "code": kind.code,
     }
     if isinstance(problem, errors.InvalidRecords):

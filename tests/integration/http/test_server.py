@@ -215,3 +215,10 @@ async def test_closing_finishes_the_request_on_its_way() -> None:
         gate.set()
         assert (await asking)[0] == 202
         await closing
+
+
+async def test_bytes_that_are_no_text_in_a_header_are_named_without_harm(service: Running) -> None:
+    head = b"POST " + TASKS.encode() + b" HTTP/1.1\r\nHost: here\r\nContent-Type: te\xffxt\r\nConnection: close\r\n"
+    answer = await service.raw(head + b"Content-Length: 2\r\n\r\n{}")
+    assert answer.startswith(b"HTTP/1.1 415 ")
+    assert b"te?xt" in answer
