@@ -1,0 +1,136 @@
+"""The command line: exit codes, sentences, what a person reads."""
+
+import tomllib
+
+import pytest
+
+from entrypoints.cli.app import run
+from entrypoints.cli.failures import Exit
+from entrypoints.cli.operate import report_lines
+from entrypoints.cli.options import url_of
+from entrypoints.cli.serve import banner
+from entrypoints.settings import Settings
+from entrypoints.version import VERSION
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    assert (run(["--version"]), run(["version"])) == (Exit.OK, Exit.OK)
+    assert capsys.readouterr().out == f"persistence, version {VERSION}\n{VERSION}\n"
+
+
+def test_every_command_is_listed_with_one_line(capsys):
+    run(["--help"])
+    shown = capsys.readouterr().out
+    for name in ("serve", "migrate", "import", "export", "health", "flush", "config", "version"):
+        assert f"\n  {name} " in shown
+    assert "..." not in shown.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["serve", "--port", "99999"],
+        ["import"],
+        ["import", "missing.ndjson"],
+        ["export", "users"],
+        ["health", "--url", "127.0.0.1:8080"],
+    ],
+)
+def test_a_wrong_command_line_is_explained_and_exits_with_2(capsys, arguments):
+    assert run(arguments) == Exit.USAGE
+    assert "Traceback" not in (said := capsys.readouterr().err)
+    assert "Error: " in said
+
+
+def test_a_service_that_is_not_there_exits_with_69(capsys):
+    assert run(["health", "--url", "http://127.0.0.1:1"]) == Exit.UNREACHABLE
+    assert run(["export", "tasks", "--url", "http://127.0.0.1:1", "--patience", "0"]) == Exit.UNREACHABLE
+    assert "http://127.0.0.1:1 cannot be reached: Connection refused." in capsys.readouterr().err
+
+
+def test_an_export_that_fails_leaves_no_file(tmp_path):
+    assert run(["export", "tasks", "--url", "http://127.0.0.1:1", "--patience", "0", "-o", "x.gz"]) != Exit.OK
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_import_that_nobody_takes_names_what_is_missing(tmp_path, capsys):
+    (tmp_path / "t.ndjson").write_text('{"task_id":"a"}\n')
+    assert run(["import", "t.ndjson", "--url", "http://127.0.0.1:1", "--patience", "0"]) == Exit.INCOMPLETE
+    said = capsys.readouterr()
+    assert said.out.startswith("Acknowledged 0 records")
+    assert "t.ndjson: lines 1-1\n" in said.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--config", "missing.toml"], "There is no configuration file missing.toml."),
+        (["--host", "0.0.0.0"], "server.host: 0.0.0.0 can be reached by others"),
+        (["--data-dir", "file/below"], "cannot be written: Not a directory."),
+    ],
+)
+def test_a_service_that_cannot_start_says_why_and_exits_with_78(tmp_path, capsys, arguments, sentence):
+    (tmp_path / "file").write_text("")
+    assert run(["serve", *arguments]) == Exit.CONFIGURATION
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert said.count("\n") == 1
+
+
+def test_the_shown_configuration_is_the_effective_one_as_toml(tmp_path, capsys):
+    (tmp_path / "persistence.toml").write_text('[server]\nport = 9\n[log]\nlevel = "debug"\n')
+    assert run(["config", "show"]) == Exit.OK
+    shown = tomllib.loads(capsys.readouterr().out)
+    expected = Settings().shown()
+    expected["server"]["port"], expected["log"]["level"] = 9, "debug"
+    assert shown == {key: value for key, value in expected.items() if key != "collections"}
+
+
+def test_quotes_and_backslashes_are_shown_so_that_they_read_back(tmp_path, capsys):
+    (tmp_path / "persistence.toml").write_text("data_dir = 'a\"b\\c'\n")
+    run(["config", "show"])
+    assert tomllib.loads(capsys.readouterr().out)["data_dir"] == 'a"b\\c'
+
+
+def test_migrating_makes_the_tables_once_and_again(tmp_path, capsys):
+    for _ in range(2):
+        assert run(["migrate", "--data-dir", "d"]) == Exit.OK
+    assert capsys.readouterr().out == "Backend main has the schema of this release.\n" * 2
+    assert (tmp_path / "d" / "persistence.db").exists()
+
+
+def test_the_banner_names_the_place_the_promise_and_a_request():
+    shown = banner(Settings(data_dir="/data"), "http://127.0.0.1:8080")
+    for word in ("http://127.0.0.1:8080", "/data", "journaled", "curl -s http://127.0.0.1:8080/api/v1/translation"):
+        assert word in shown
+
+
+def test_a_report_is_readable():
+    report = {"status": "ok", "backends": {"main": {"healthy": True, "attempt": 0, "last_error": None}}}
+    assert [line.split() for line in report_lines(report)] == [
+        ["status", "ok"],
+        ["backends"],
+        ["main"],
+        ["healthy", "yes"],
+        ["attempt", "0"],
+        ["last_error", "-"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:80"),
+        ("0.0.0.0", "http://127.0.0.1:80"),
+        ("::", "http://[::1]:80"),
+        ("localhost", "http://localhost:80"),
+    ],
+)
+def test_a_listener_is_reached_under_its_address(host, url):
+    assert url_of(host, 80) == url
