@@ -8,7 +8,7 @@ from random import Random
 import msgspec
 
 from tests.e2e.api import KEYS, Api, Json
-from tests.e2e.ledger import Ledger, Place, Verdict
+from tests.e2e.ledger import MARKERS, Action, Ledger, Place, Verdict
 from tests.e2e.samples import STATUSES
 
 _RECEIPTS = 200  # looked up, of all that were given
@@ -41,6 +41,7 @@ async def audit(api: Api, ledger: Ledger, seed: int) -> Report:
         else:
             report.faults.append(f"{place[0]} {place[1]} {fault}")
     report.faults += [f"{place} was never sent" for place in shown.keys() - set(ledger.places())]
+    report.faults += torn_requests(ledger, shown)
     report.faults += await _wrong_counts(api, shown) + await _wrong_receipts(api, ledger, Random(seed))
     return report
 
@@ -54,6 +55,19 @@ async def _everything(api: Api, report: Report) -> dict[Place, Json]:
                 report.faults.append(f"{place} is listed twice")
             shown[place] = record
     return shown
+
+
+def torn_requests(ledger: Ledger, shown: dict[Place, Json]) -> list[str]:
+    """A request that never had an answer was taken whole or not at all."""
+    faults = []
+    for changes in ledger.requests:
+        telling = [
+            c for c in changes if c.action is Action.PUT and c.verdict is Verdict.UNKNOWN and ledger.is_newest(c)
+        ]
+        taken = [c for c in telling if c.marker == shown.get(c.place, {}).get(MARKERS[c.envelope])]
+        if 0 < len(taken) < len(telling):
+            faults.append(f"{len(taken)} of {len(telling)} records were taken of the request with {taken[0].marker!r}")
+    return faults
 
 
 async def _wrong_counts(api: Api, shown: dict[Place, Json]) -> list[str]:

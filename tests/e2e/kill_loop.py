@@ -111,9 +111,9 @@ class KillLoop:
 
     async def _amid_a_burst(self, workload: Workload) -> str:
         """A kill, most often, between the requests of a burst and their answers."""
-        seconds = self._random.uniform(0, 0.15)
+        seconds = self._random.uniform(0, 0.4)
         async with asyncio.TaskGroup() as group:
-            group.create_task(workload.burst(self._random))
+            group.create_task(workload.burst(self._random, requests=12, size=300))
             await asyncio.sleep(seconds)
             self._service.kill()
         return f"{seconds:.2f} s into a burst"

@@ -95,6 +95,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.receipts: list[tuple[str, int]] = []  # of acknowledged batches, with their number of records
+        self.requests: list[Sequence[Change]] = []
         self._path = path
         self._changes: dict[Place, list[Change]] = defaultdict(list)
         self._verdicts: Counter[Verdict] = Counter()
@@ -109,6 +110,7 @@ class Ledger:
 
     def sent(self, changes: Sequence[Change]) -> None:
         """Before a request leaves: until its answer comes, its outcome is unknown."""
+        self.requests.append(changes)
         for change in changes:
             self._changes[change.place].append(change)
         self._verdicts[Verdict.UNKNOWN] += len(changes)
@@ -149,6 +151,11 @@ class Ledger:
     def acked(self, place: Place) -> list[Change]:
         """The acknowledged writes of a key, in the order they were sent."""
         return [change for change in self._changes.get(place, ()) if change.verdict is Verdict.ACKED]
+
+    def is_newest(self, change: Change) -> bool:
+        """Whether no other write of the key can hide what this one did."""
+        sent = (other for other in self._changes[change.place] if other.verdict is not Verdict.REFUSED)
+        return all(other is change or other.latest < change.earliest for other in sent)
 
     def fault(self, place: Place, record: Json | None) -> str | None:
         """Judge what the service shows of a key (None: nothing); a sentence where it cannot be right."""

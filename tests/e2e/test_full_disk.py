@@ -33,8 +33,19 @@ class Client:
         changes = [self._samples.put("tasks", record) for record in records]
         self._ledger.sent(changes)
         reply = await self._api.post_batch("tasks", records)
-        self._ledger.settled(changes, Verdict.ACKED if reply.status == 202 else Verdict.REFUSED)
+        if reply.status == 202:
+            self._ledger.settled(changes, Verdict.ACKED, reply.body["receipt"])
+        else:
+            self._ledger.settled(changes, Verdict.REFUSED)
         return reply
+
+    async def send_until_the_flush_fails(self) -> Reply:
+        for _ in range(40):
+            assert (await self.send(50)).status == 202
+            flushed = await self._api.send("POST", "/api/v1/system/flush", params={"timeout": "1"})
+            if flushed.status != 200:
+                return flushed
+        raise AssertionError("the limit was never met")
 
     async def send_until_refused(self) -> Reply:
         for _ in range(200):
@@ -42,6 +53,28 @@ class Client:
             if reply.status != 202:
                 return reply
         raise AssertionError("the limit was never met")
+
+
+async def test_a_store_without_room_delays_records_and_makes_no_dead_letter_of_them(service: Service, api: Api) -> None:
+    with Ledger(service.log.parent / "ledger.ndjson") as ledger:
+        client = Client(api, ledger)
+        await service.start()
+        for _ in range(15):
+            await client.send()
+        assert await service.stop() == 0  # the next journal begins with an empty file, beside a large database
+        assert (service.data_dir / "persistence.db").stat().st_size > LIMIT
+
+        await service.start()
+        assert (await client.send(1)).status == 202  # makes the journal's file, whole
+        service.limit_files(LIMIT)
+        flushed = await client.send_until_the_flush_fails()
+        assert (flushed.status, flushed.code) == (503, "flush_incomplete")
+        assert "50 records of translation_tasks" in flushed.body["detail"]
+        assert (await client.send(50)).status == 202, "intake goes on while the store cannot"
+        service.limit_files(UNLIMITED)
+        report = await audit(api, ledger, seed=3)
+    assert report.faults == []
+    assert report.lost == 0
 
 
 @pytest.mark.parametrize("restarted", [True, False], ids=["after a restart", "while it goes on"])

@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from tests.e2e.api import Json
+from tests.e2e.audit import torn_requests
 from tests.e2e.ledger import Action, Change, Ledger, Verdict, text_of
 from tests.e2e.samples import Samples
 
@@ -103,6 +104,27 @@ def test_times_that_no_write_has_sent_are_noticed(writer: Writer) -> None:
     assert "with the time" in str(writer.ledger.fault(PLACE, record | {"updated_at": DAWN}))
     assert writer.ledger.fault(PLACE, record | {"created_at": text_of(4)}) is None
     assert "not at the earliest time" in str(writer.ledger.fault(PLACE, record))
+
+
+def test_a_write_is_newest_only_where_no_other_can_hide_it(writer: Writer) -> None:
+    writer.put(Verdict.UNKNOWN, updated_at=text_of(3))
+    writer.put(Verdict.ACKED, updated_at=text_of(2))
+    writer.put(Verdict.REFUSED, updated_at=text_of(4))
+    first, second, refused = (request[0] for request in writer.ledger.requests)
+    assert writer.ledger.is_newest(first)
+    assert not writer.ledger.is_newest(second)
+    assert writer.ledger.is_newest(refused)
+    writer.change(Action.DELETE, Verdict.UNKNOWN)
+    assert not writer.ledger.is_newest(first)
+
+
+def test_a_request_without_an_answer_that_was_taken_in_part_is_noticed(tmp_path: Path) -> None:
+    samples, random = Samples(), Random(1)
+    records = {("tasks", key): samples.record("tasks", key, random) for key in "ab"}
+    with Ledger(tmp_path / "ledger.ndjson") as ledger:
+        ledger.sent([samples.put("tasks", record) for record in records.values()])
+    assert torn_requests(ledger, records) == torn_requests(ledger, {}) == []
+    assert len(torn_requests(ledger, {("tasks", "a"): records["tasks", "a"]})) == 1
 
 
 def test_a_change_is_newer_than_what_it_changed_and_its_time_lies_between_question_and_answer(writer: Writer) -> None:
