@@ -3,49 +3,42 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from datetime import datetime
 from itertools import repeat
-from typing import NamedTuple
 
 import msgspec
 
 from domain.model import revisions
 from domain.model.frames import Frame
-from domain.model.records import Record
+from domain.model.records import Record, Version
 from domain.services.schema import Outline, RecordSchema
 
 
-class _Entry(NamedTuple):
-    """The greatest pending version of a key."""
+class _Waiting:
+    """A frame that is not applied yet, with its outline."""
 
-    updated_at: datetime
-    revision: int
-    created_at: datetime  # the earliest among the key's pending writes
-    frame: Frame
-    place: int
-    last: int  # sequence behind which no pending frame names the key
+    __slots__ = ("frame", "outline", "parents")
 
-    def merged(self, other: _Entry) -> _Entry:
-        """The greater of two entries of one key."""
-        winner = self if (self.updated_at, self.revision) >= (other.updated_at, other.revision) else other
-        earliest = min(self.created_at, other.created_at)
-        return winner._replace(created_at=earliest, last=max(self.last, other.last))
+    def __init__(self, frame: Frame, outline: Outline) -> None:
+        self.frame = frame
+        self.outline = outline
+        self.parents = Counter(outline.parents)
 
 
-class _Waiting(NamedTuple):
-    """A frame and what it put into the view."""
-
-    frame: Frame
-    keys: frozenset[str]
-    parents: Counter[str]
+_Place = tuple[_Waiting, int]
+"""A pending write: its frame, and its index there."""
 
 
 class PendingView:
-    """Received bytes with an index by key, for one lane; entries go when their last frame is applied."""
+    """Received bytes with an index by key, for one lane.
+
+    The index holds the greatest pending write of each key; a key's other pending writes, which are rare, stand aside
+    until their own frames are applied. So a frame enters and leaves at the speed of ``dict.update``.
+    """
 
     def __init__(self, schema: RecordSchema) -> None:
         self._schema = schema
-        self._entries: dict[str, _Entry] = {}
+        self._greatest: dict[str, _Place] = {}
+        self._others: dict[str, list[_Place]] = {}
         self._frames: deque[_Waiting] = deque()
         self._parents: Counter[str] = Counter()
         self._applied = 0
@@ -55,11 +48,14 @@ class PendingView:
         """Show a durable frame; one that is applied already (the flush was faster) is ignored."""
         if frame.last <= self._applied:
             return
-        fresh = self._fresh(frame, outline)
-        for key in self._entries.keys() & fresh.keys():
-            fresh[key] = self._entries[key].merged(fresh[key])
-        self._entries.update(fresh)
-        waiting = _Waiting(frame, frozenset(fresh), Counter(outline.parents))
+        waiting = _Waiting(frame, outline)
+        places = zip(repeat(waiting), range(frame.count), strict=False)
+        fresh = dict(zip(outline.keys, places, strict=True))
+        if len(fresh) == frame.count and self._greatest.keys().isdisjoint(fresh):
+            self._greatest.update(fresh)
+        else:
+            for index, key in enumerate(outline.keys):
+                self._put(key, (waiting, index))
         self._parents.update(waiting.parents)
         self.weight += frame.weight
         self._place(waiting)
@@ -68,29 +64,29 @@ class PendingView:
         """Forget the frames whose records are all stored."""
         self._applied = max(self._applied, through)
         while self._frames and self._frames[0].frame.last <= through:
-            self._forget(self._frames.popleft(), through)
+            self._forget(self._frames.popleft())
 
     def get(self, key: str) -> Record | None:
         """The greatest pending version (a tombstone too) with the earliest pending ``created_at``."""
-        entry = self._entries.get(key)
-        if entry is None:
+        place = self._greatest.get(key)
+        if place is None:
             return None
-        record = self._schema.record_at(entry.frame, entry.place)
-        return msgspec.structs.replace(record, created_at=entry.created_at)
+        waiting, index = place
+        earliest = min(w.outline.created_at[i] for w, i in (place, *self._others.get(key, ())))
+        return msgspec.structs.replace(self._schema.record_at(waiting.frame, index), created_at=earliest)
 
     def of_parent(self, parent: str) -> int:
         """Pending records of one owning record."""
         return self._parents[parent]
 
-    def _fresh(self, frame: Frame, outline: Outline) -> dict[str, _Entry]:
-        numbers = revisions.run(frame.first_revision, frame.count)
-        columns = (outline.updated_at, numbers, outline.created_at, repeat(frame), range(frame.count))
-        entries = list(map(_Entry, *columns, repeat(frame.last)))
-        fresh = dict(zip(outline.keys, entries, strict=True))
-        if len(fresh) < len(entries):
-            for key, entry in zip(outline.keys, entries, strict=True):
-                fresh[key] = fresh[key].merged(entry)
-        return fresh
+    def _put(self, key: str, place: _Place) -> None:
+        former = self._greatest.get(key)
+        if former is None:
+            self._greatest[key] = place
+            return
+        greater, smaller = (place, former) if _version(place) > _version(former) else (former, place)
+        self._greatest[key] = greater
+        self._others.setdefault(key, []).append(smaller)
 
     def _place(self, waiting: _Waiting) -> None:
         """Keep the frames in order: a replay adds old ones behind new ones."""
@@ -100,14 +96,29 @@ class PendingView:
         self._frames.append(waiting)
         self._frames.extend(reversed(behind))
 
-    def _forget(self, waiting: _Waiting, through: int) -> None:
-        entries = self._entries
-        for key in waiting.keys:
-            entry = entries.get(key)
-            if entry is not None and entry.last <= through:
-                del entries[key]
+    def _forget(self, waiting: _Waiting) -> None:
+        if self._others:
+            for key in set(waiting.outline.keys):
+                self._drop(key, waiting)
+        else:
+            for key in waiting.outline.keys:
+                del self._greatest[key]
         self._parents.subtract(waiting.parents)
         for parent in waiting.parents:
             if not self._parents[parent]:
                 del self._parents[parent]
         self.weight -= waiting.frame.weight
+
+    def _drop(self, key: str, waiting: _Waiting) -> None:
+        """Take a key's writes of one frame out; what remains is shown, though the store may hold a greater one."""
+        places = (self._greatest.pop(key), *self._others.pop(key, ()))
+        remaining = sorted((place for place in places if place[0] is not waiting), key=_version)
+        if remaining:
+            self._greatest[key] = remaining.pop()
+        if remaining:
+            self._others[key] = remaining
+
+
+def _version(place: _Place) -> Version:
+    waiting, index = place
+    return waiting.outline.updated_at[index], revisions.nth(waiting.frame.first_revision, index)

@@ -21,9 +21,12 @@ from domain.model.collections import Collection, Field, FieldType
 from domain.model.frames import Frame, FrameKind
 from domain.model.policies import MAX_BATCH_RECORDS, MAX_RECORD_BYTES
 from domain.model.records import EPOCH, Record, Value
+from domain.services import strict_json
 from domain.services.faults import MAX_ERRORS, explain, fault
 
 MAX_AHEAD = timedelta(minutes=5)
+_DEPTH = strict_json.MAX_DEPTH - 1  # of a batch: the envelope around it counts too
+_OBJECT_DEPTH = _DEPTH - 2  # of a field's value: array and record stand around it
 _TOO_PRECISE = re.compile(rb"\.\d{7}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -90,13 +93,10 @@ class RecordSchema:
         """
         try:
             bodies = self._many.decode(payload)
-        except _DECODE_ERRORS:
+            outline = self._outline(bodies, accepted_at)
+        except (*_DECODE_ERRORS, OverflowError):
             return self._check_each(payload, accepted_at, partial=partial)
         _check_count(len(bodies))
-        try:
-            outline = self._outline(bodies, accepted_at)
-        except OverflowError:
-            return self._check_each(payload, accepted_at, partial=partial)
         if self._doubtful(payload, bodies, outline, accepted_at):
             return self._check_each(payload, accepted_at, partial=partial)
         return Checked(payload=payload, outline=outline)
@@ -142,9 +142,12 @@ class RecordSchema:
             return True
         if min(outline.updated_at) < EPOCH or min(outline.created_at) < EPOCH or _TOO_PRECISE.search(payload):
             return True
-        return any(_doubtful_column(field, list(map(get, bodies)), len(payload)) for field, get in self._judged)
+        if b"\\u0000" in payload:
+            return True
+        return any(_is_doubtful(field, map(get, bodies), len(payload)) for field, get in self._judged)
 
     def _check_each(self, payload: bytes, accepted_at: datetime, *, partial: bool) -> Checked:
+        strict_json.check(payload, _DEPTH)
         raws = elements(payload)
         bodies, taken, errors = [], [], []
         for index, raw in enumerate(raws):
@@ -272,17 +275,25 @@ def _size(raw: msgspec.Raw) -> int:
     return memoryview(raw).nbytes
 
 
-def _doubtful_column(field: Field, column: list[Any], payload_bytes: int) -> bool:
+def _is_doubtful(field: Field, column: Iterable[Any], payload_bytes: int) -> bool:
     if field.type is FieldType.IDENTIFIER:
         text = "".join(filter(None, column))
         return not (text.isascii() and text.isprintable())
     limit = field.max_bytes or MAX_RECORD_BYTES
     if field.type is FieldType.OBJECT:
-        joined = b"\0".join(column)  # no JSON text holds a raw NUL
-        if not joined.startswith(b"{") or joined.count(b"\0{") != len(column) - 1:
-            return True
-        return len(joined) > limit and max(map(_size, column)) > limit
+        return _are_doubtful_objects(list(column), limit)
     return payload_bytes > limit and 4 * max(map(len, filter(None, column)), default=0) > limit
+
+
+def _are_doubtful_objects(column: list[Any], limit: int) -> bool:
+    joined = b"\0".join(column)  # no JSON text holds a raw NUL
+    if not joined.startswith(b"{") or joined.count(b"\0{") != len(column) - 1:
+        return True
+    try:
+        strict_json.check(joined, _OBJECT_DEPTH)
+    except MalformedBody:
+        return True
+    return len(joined) > limit and max(map(_size, column)) > limit
 
 
 def _broken_rule(field: Field, value: Any, accepted_at: datetime) -> tuple[str, str] | None:

@@ -7,8 +7,8 @@ import msgspec
 from domain.errors import InvalidRecords, ItemError, MalformedBody
 from domain.model.policies import MAX_BATCH_BYTES, MAX_RECORD_BYTES
 from domain.model.receipts import Receipt
+from domain.services import strict_json
 from domain.services.faults import MAX_ERRORS
-from entrypoints.http import strict_json
 from entrypoints.http.body import BodyReader
 from entrypoints.http.call import Call
 from entrypoints.http.resource import moved

@@ -12,7 +12,7 @@ import msgspec
 from domain.errors import InvalidRecords, ItemError, MalformedBody, PayloadTooLarge
 from domain.model.collections import Collection
 from domain.model.policies import MAX_BATCH_BYTES, MAX_BATCH_RECORDS
-from entrypoints.http import strict_json
+from domain.services import strict_json
 from entrypoints.http.wire import RecordWire
 
 Answer = TypeVar("Answer")
@@ -39,7 +39,6 @@ class Resource:
 
         Raises MalformedBody, InvalidRecords (another shape), PayloadTooLarge, whatever ``take`` raises.
         """
-        strict_json.check(body)
         batch = self._between(body)
         if batch is not None:
             try:
@@ -63,6 +62,7 @@ class Resource:
         return body[opening.end() : len(body) - len(closing[0])]
 
     def _array_in(self, body: bytes) -> bytes:
+        strict_json.check(body)
         try:
             return bytes(getattr(self._envelope.decode(body), self.collection.envelope))
         except msgspec.ValidationError as error:

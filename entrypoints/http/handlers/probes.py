@@ -7,7 +7,8 @@ from aiohttp import web
 from domain.errors import JournalFailed, PersistenceError, RouteNotFound, Unavailable
 from domain.model.policies import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, MAX_RECORD_BYTES
 from domain.model.query import MAX_PAGE_SIZE
-from entrypoints.http import list_parameters, strict_json
+from domain.services import strict_json
+from entrypoints.http import list_parameters
 from entrypoints.http.abilities import abilities_of
 from entrypoints.http.answers import json_response
 from entrypoints.http.call import Call

@@ -6,8 +6,9 @@ from aiohttp import web
 
 from domain.errors import AbilityMissing, InvalidRecords, RecordNotFound
 from domain.model.changes import ChangeResult
+from domain.services import strict_json
 from domain.services.query_rules import checked_key
-from entrypoints.http import list_parameters, media, preconditions, strict_json
+from entrypoints.http import list_parameters, media, preconditions
 from entrypoints.http.answers import json_response, page_response
 from entrypoints.http.body import read_body
 from entrypoints.http.call import Call

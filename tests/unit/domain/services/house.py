@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from contextlib import asynccontextmanager
@@ -58,6 +59,7 @@ class FaultyBackend:
         self.poison: dict[str, PersistenceError] = {}  # raised when a record of this key is written
         self.writes: list[tuple[str, ...]] = []  # keys of every statement that reached the store
         self.tries = 0
+        self.written = asyncio.Event()
 
     async def write(self, collection: Collection, records: Sequence[Record], *, verdicts: bool = False) -> WriteResult:
         self.tries += 1
@@ -70,14 +72,13 @@ class FaultyBackend:
                     fault.index = place  # type: ignore[attr-defined]
                 raise fault
         self.writes.append(tuple(record.key for record in records))
+        self.written.set()
         result = await self.inner.write(collection, records, verdicts=verdicts)
         if self.after_writing:
             raise self.after_writing.pop(0)
         return result
 
-    async def write_conditional(
-        self, collection: Collection, writes: Sequence[ConditionalWrite]
-    ) -> Sequence[Verdict]:
+    async def write_conditional(self, collection: Collection, writes: Sequence[ConditionalWrite]) -> Sequence[Verdict]:
         self.tries += 1
         if self.errors:
             raise self.errors.pop(0)
@@ -153,9 +154,7 @@ class House:
             observer=self.seen.append,
             clock=self.clock,
         )
-        self.flush = FlushEngine(
-            [Lane(c, schemas.of(c.name), parts) for c in BUILT_IN], self.write_buffer, self.buffer
-        )
+        self.flush = FlushEngine([Lane(c, schemas.of(c.name), parts) for c in BUILT_IN], self.write_buffer, self.buffer)
         self.query = QueryService(self.registry, self.buffer, self.flush, self.policy)
         self.changes = ChangeService(
             self.registry, schemas, self.buffer, self.flush, self.query, self.receipts, self.policy, self.clock

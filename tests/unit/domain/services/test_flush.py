@@ -92,9 +92,7 @@ async def test_a_structural_fault_pauses_the_collection_until_it_is_mended():
 async def test_poison_is_isolated_and_its_neighbours_are_stored(told, bad):
     house = House()
     keys = [f"t{i:03}" for i in range(100)]
-    house.backend.poison = {
-        keys[i]: RecordRefused("value too long", index=0 if told else None) for i in bad
-    }
+    house.backend.poison = {keys[i]: RecordRefused("value too long", index=0 if told else None) for i in bad}
     async with house.running():
         receipt = (await house.post(*(task(key) for key in keys))).receipt
         await house.settled()
@@ -197,8 +195,7 @@ async def test_a_long_linger_still_yields_to_the_size_trigger():
         assert not house.backend.writes
         await house.post(task("last"))
         async with asyncio.timeout(5):
-            while not house.backend.writes:
-                await asyncio.sleep(0.01)
+            await house.backend.written.wait()
 
     assert house.observed(BatchFlushed)[0].trigger == "size"
 

@@ -1,9 +1,9 @@
-"""The strict door: what is refused before a decoder sees it.
+"""What no record may hold, although a decoder takes it.
 
 The decoder checks the grammar, but skips over nested values without looking at their UTF-8, escapes, depth or digits,
-and takes NUL in text. This door closes those gaps at the speed of ``memcpy``: a few passes in C over the bytes, and
-exact answers without a parser, because the grammar of what passes here is still checked by the decoder behind it.
-A key that stands twice in an object is no error: the last one wins.
+and takes NUL in text. This closes those gaps at the speed of ``memcpy``: a few passes in C over the bytes, and exact
+answers without a parser, because the grammar is still checked by the decoder. A key that stands twice in an object is
+no error: the last one wins.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ _BAD_ESCAPE = re.compile(
 )
 
 
-def check(body: bytes) -> None:
-    """Refuse what no record may hold. Raises MalformedBody, naming the place."""
+def check(body: bytes, depth: int = MAX_DEPTH) -> None:
+    """Refuse what no record may hold, or what is nested deeper. Raises MalformedBody, naming the place."""
     if not body.isascii():
         _check_utf8(body)
     if b"\\" in body:
         body = _without_escapes(body)
     if _FEW_ZEROS in body[::_STRIDE].translate(_DIGITS):  # a run longer than the limit always touches four samples
         _check_digits(body)
-    _check_depth(body)
+    _check_depth(body, depth)
 
 
 def _check_utf8(body: bytes) -> None:
@@ -78,14 +78,14 @@ def _check_digits(plain: bytes) -> None:
             return  # a string without an end: the decoder says so
 
 
-def _check_depth(plain: bytes) -> None:
+def _check_depth(plain: bytes, depth: int) -> None:
     outline = plain.translate(None, _NO_STRUCTURE).replace(b'""', b"")
     if b'"' in outline:  # some string holds a bracket: keep what stands outside
         outline = b"".join(outline.split(b'"')[::2])
     if not _without_leaves(outline, rounds=_USUAL_DEPTH):
         return
-    if max(accumulate(array("b", outline.translate(_STEPS))), default=0) > MAX_DEPTH:
-        raise MalformedBody(f"The body is nested deeper than {MAX_DEPTH} levels.")
+    if max(accumulate(array("b", outline.translate(_STEPS))), default=0) > depth:
+        raise MalformedBody(f"The body is nested deeper than {depth} levels.")
 
 
 def _without_leaves(outline: bytes, rounds: int) -> bytes:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import MalformedBody
-from entrypoints.http.strict_json import MAX_DEPTH, MAX_DIGITS, check
+from domain.services.strict_json import MAX_DEPTH, MAX_DIGITS, check
 
 TEXT = st.text(st.sampled_from(list('ab[]{}"\\\x01\n0129,: \ud83d\ude00ü')), max_size=12)
 VALUES = st.recursive(
