@@ -50,16 +50,20 @@ class Shelf:
         self._segments = recovered.segments
         self._open_marks()
         self.head = max([recovered.head, *(mark.through for mark in self._marks.values())])
+        self._note_missing_first()
         self._free()
-        self._note_missing()
+        self._note_missing_between()
 
-    def _note_missing(self) -> None:
-        """Report segments that are gone though not every reader has passed them."""
+    def _note_missing_first(self) -> None:
+        """Report segments that are gone though a reader had not passed them."""
         known = all(mark.found for mark in self._marks.values())
         passed = min(mark.through for mark in self._marks.values())
         if self._segments and known and self._segments[0].first > passed + 1:
             lost = f"records {passed + 1}..{self._segments[0].first - 1} are missing"
             self._quarantine.note(self._segments[0].path.name, 0, 0, lost)
+
+    def _note_missing_between(self) -> None:
+        """Report gaps between the segments that are still needed; of freed ones any may be gone after a crash."""
         for one, following in pairwise(self._segments):
             if following.id > one.id + 1:
                 self._quarantine.note(segment_name(one.id + 1), 0, 0, f"missing before segment {following.id}")
@@ -193,14 +197,16 @@ class Shelf:
         self._quarantine.keep(segment.window(), segment.path.name, offset, end, reason)
 
     def _free(self) -> None:
-        passed = min(self.depth(reader).committed for reader in self._marks)
-        freed = False
-        while len(self._segments) > 1 and self._segments[1].first <= passed + 1:
+        passed = {reader: self.depth(reader).committed for reader in self._marks}
+        if len(self._segments) < 2 or self._segments[1].first > min(passed.values()) + 1:
+            return
+        for reader, through in passed.items():
+            if through > self._marks[reader].through:  # passed a gap: later starts must not take it for a loss
+                self._marks[reader].move(through)
+        while len(self._segments) > 1 and self._segments[1].first <= min(passed.values()) + 1:
             segment = self._segments.pop(0)
             if segment in self._indexed:
                 self._indexed.remove(segment)
             segment.release()
             self._files.unlink(segment.path)
-            freed = True
-        if freed:
-            self._files.fsync_directory(self._folder)
+        self._files.fsync_directory(self._folder)

@@ -8,6 +8,7 @@ from struct import Struct
 from typing import Self
 
 from adapters.journal.files import Files, write_all
+from adapters.journal.scan import Window
 
 SLOT_BYTES = 4096  # apart by the largest common sector, so that writing one never touches the other
 MARK_BYTES = 2 * SLOT_BYTES
@@ -36,7 +37,7 @@ class Watermark:
         if files.size(handle) < MARK_BYTES:
             files.preallocate(handle, MARK_BYTES)
         mark = cls(files, handle, owner)
-        mark._read(files.pread(handle, MARK_BYTES, 0))
+        mark._read(Window(files, handle))
         files.fdatasync(handle)
         return mark
 
@@ -53,13 +54,14 @@ class Watermark:
         """Release the file."""
         self._files.close(self._handle)
 
-    def _read(self, content: bytes) -> None:
-        slots = [slot for start in (0, SLOT_BYTES) if (slot := self._slot(content, start))]
+    def _read(self, window: Window) -> None:
+        found = [window.fetch(start, _SLOT.size) for start in (0, SLOT_BYTES)]
+        slots = [slot for content in found if (slot := self._slot(content))]
         if slots:
             self._generation, self.through = max(slots)
-        self.found, self.damaged = bool(slots), not slots and any(content)
+        self.found, self.damaged = bool(slots), not slots and (any(map(any, found)) or window.unreadable)
 
-    def _slot(self, content: bytes, start: int) -> tuple[int, int] | None:
-        magic, crc, generation, through = _SLOT.unpack_from(content, start)
-        body = content[start + 8 : start + _SLOT.size]
+    def _slot(self, content: bytes) -> tuple[int, int] | None:
+        magic, crc, generation, through = _SLOT.unpack(content)
+        body = content[-_BODY.size :]
         return (generation, through) if magic == _MAGIC and crc == zlib.crc32(body, self._seed) else None

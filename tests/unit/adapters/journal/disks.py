@@ -86,7 +86,7 @@ class WriteBackDisk:
             return WriteBackDisk(self._root.after_power_cut(lambda: random.random() < share))
 
     def lose_unsynced(self, handle: int) -> None:
-        """What Linux does when writing back fails: the pages count as clean, still readable, and never reach the disk."""
+        """What Linux does when writing back fails: the pages count as clean and readable, and never reach the disk."""
         self._handles[handle].dirty.clear()
 
     def content(self, path: Path) -> bytearray:

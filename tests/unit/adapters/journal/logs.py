@@ -11,6 +11,7 @@ from adapters.journal.format import Codec
 from adapters.journal.lane import Lane
 from domain.model.frames import Frame, FrameDraft, FrameHeaders
 from domain.model.observations import FrameQuarantined, Observation, TornTailCut
+from tests.unit.adapters.journal.disks import WriteBackDisk
 
 FOLDER = Path("/srv/data/journal/tasks")
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -39,6 +40,11 @@ def draft(number: int, size: int = 100, count: int = 1, headers: FrameHeaders | 
 def stripped(frame: Frame) -> FrameDraft:
     """The draft that a frame was made of."""
     return FrameDraft(**{name: getattr(frame, name) for name in FrameDraft.__struct_fields__})
+
+
+def segments(disk: WriteBackDisk) -> list[int]:
+    """The ids of the segments on a disk, by their names."""
+    return sorted(int(name[:20]) for name in disk.list_directory(FOLDER) if name.endswith(".segment"))
 
 
 class Log:

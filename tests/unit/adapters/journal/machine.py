@@ -58,7 +58,16 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(group=GROUPS, call=CALLS, cut=CUTS, seed=SEEDS)
     def append_while_the_power_goes(self, group: list[tuple[int, int]], call: int, cut: Fault, seed: int) -> None:
-        self.files.arm(call, cut)
+        self.append_until(group, call, cut, (), seed)
+
+    @rule(group=GROUPS, seed=SEEDS)
+    def append_and_tear(self, group: list[tuple[int, int]], seed: int) -> None:
+        self.append_until(group, 1, power_cut, ("fdatasync",), seed)
+
+    def append_until(
+        self, group: list[tuple[int, int]], call: int, cut: Fault, only: tuple[str, ...], seed: int
+    ) -> None:
+        self.files.arm(call, cut, only)
         try:
             self.attempt(group)
         except PowerCut:

@@ -10,7 +10,7 @@ from adapters.journal.format import Codec
 from tests.unit.adapters.journal.machine import JournalMachine
 
 SEARCH = settings(
-    max_examples=200,
+    max_examples=500,
     stateful_step_count=20,
     derandomize=True,
     deadline=None,
