@@ -3,9 +3,11 @@
 import re
 import shutil
 import subprocess
+import tomllib
 
 import pytest
 
+from entrypoints.version import VERSION
 from tests.architecture.house import ROOT
 
 LOCKS = [ROOT / "ops" / "requirements.lock", ROOT / "ops" / "requirements-dev.lock"]
@@ -52,3 +54,16 @@ def test_cleaning_leaves_the_data_alone(tmp_path):
     assert keep.read_text() == "records"
     assert {path.name for path in tmp_path.iterdir()} == {"Makefile", "data", "domain"}
     assert not (tmp_path / "domain" / "__pycache__").exists()
+
+
+def test_the_release_is_numbered_once():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == VERSION
+
+
+def test_a_driver_that_one_backend_needs_is_no_burden_for_the_others():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    runtime = pins(LOCKS[0])
+    for extra in ("mysql", "postgres", "redis", "s3", "opensearch"):
+        for requirement in project["optional-dependencies"][extra]:
+            assert re.match(r"[a-z0-9-]+", requirement)[0] not in runtime
