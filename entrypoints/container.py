@@ -16,6 +16,7 @@ from domain.services.buffer import BufferManager
 from domain.services.changes import ChangeService
 from domain.services.flush import FlushEngine
 from domain.services.query import QueryService
+from domain.services.receipts import ReceiptService
 from domain.services.recovery import RecoveryService
 from domain.services.revisions import RevisionIssuer
 from domain.services.schema import Schemas
@@ -33,6 +34,7 @@ class Container(containers.DeclarativeContainer):
     settings = providers.Dependency(instance_of=Settings)
     policy = settings.provided.buffer
     collections = providers.Object(BUILT_IN)
+    lane_names = providers.Callable(names, collections)
 
     # what a pure service may not take from the air
     clock = providers.Singleton(SystemClock)
@@ -50,7 +52,7 @@ class Container(containers.DeclarativeContainer):
     journal = providers.Singleton(
         LocalJournal,
         settings.provided.journal_folder,
-        providers.Callable(names, collections),
+        lane_names,
         observer,
         clock,
         segment_bytes=settings.provided.journal.segment_bytes,
@@ -79,6 +81,7 @@ class Container(containers.DeclarativeContainer):
     query = providers.Singleton(QueryService, registry, buffer, flush, policy)
     changes = providers.Singleton(ChangeService, registry, schemas, buffer, flush, query, receipts, policy, clock)
     recovery = providers.Singleton(RecoveryService, query, clock)
+    receipt_service = providers.Singleton(ReceiptService, lane_names, journal, receipts, issuer)
 
     # the HTTP door
     services = providers.Singleton(
@@ -89,6 +92,7 @@ class Container(containers.DeclarativeContainer):
         changes=changes,
         query=query,
         recovery=recovery,
+        receipts=receipt_service,
         observer=observer,
         clock=clock,
         ids=ids,

@@ -11,8 +11,6 @@ from domain.errors import (
     Draining,
     JournalFailed,
     PersistenceError,
-    ReceiptElsewhere,
-    ReceiptNotFound,
     Replaying,
 )
 from domain.model.changes import Acceptance
@@ -21,7 +19,7 @@ from domain.model.frames import BufferDepth, Frame, FrameDraft, FrameHeaders, Fr
 from domain.model.observations import BufferMeasured, LogReplayed, RecordsAccepted
 from domain.model.origin import Origin
 from domain.model.policies import BufferPolicy
-from domain.model.receipts import Receipt, ReceiptState, ReceiptStatus
+from domain.model.receipts import Receipt
 from domain.model.records import Record
 from domain.services.pending import PendingView
 from domain.services.revisions import RevisionIssuer
@@ -188,30 +186,6 @@ class BufferManager:
                 BufferMeasured(collection=name, noun=noun, records=depth.records, payload_bytes=depth.payload_bytes)
             )
         return depths
-
-    async def status(self, text: str) -> ReceiptStatus:
-        """What became of a request. Raises ReceiptNotFound, ReceiptElsewhere."""
-        receipt = Receipt.parse(text)
-        if receipt.instance != self.instance:
-            raise ReceiptElsewhere(f"Instance {receipt.instance} gave this receipt; this one is {self.instance}.")
-        return ReceiptStatus(
-            receipt=receipt,
-            state=await self._state(receipt),
-            exceptions=tuple(await self._receipts.exceptions(receipt.lane, receipt.first, receipt.last)),
-        )
-
-    async def _state(self, receipt: Receipt) -> ReceiptState:
-        if receipt.lane not in self._lanes or receipt.last < receipt.first:
-            raise ReceiptNotFound
-        epoch, following = await self._receipts.epochs(receipt.lane, receipt.epoch)
-        depth = await self._buffer.depth(receipt.lane)
-        if epoch is None or receipt.first < epoch.first_sequence:
-            raise ReceiptNotFound
-        if following is not None and receipt.last >= following.first_sequence:
-            return ReceiptState.LOST
-        if receipt.last > depth.head:
-            raise ReceiptNotFound
-        return ReceiptState.PENDING if receipt.last > depth.committed else ReceiptState.APPLIED
 
     async def _append(
         self, lane: _Lane, checked: Checked, now: datetime, kind: FrameKind, headers: FrameHeaders

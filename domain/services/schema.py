@@ -6,9 +6,8 @@ might, is taken apart record by record, which finds every fault (msgspec alone s
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Annotated, Any, Literal
 
@@ -23,12 +22,8 @@ from domain.model.policies import MAX_BATCH_RECORDS, MAX_RECORD_BYTES
 from domain.model.records import EPOCH, Record, Value
 from domain.services import strict_json
 from domain.services.faults import MAX_ERRORS, explain, fault
+from domain.services.rules import BATCH_DEPTH, MAX_AHEAD, TOO_PRECISE, broken_rule, is_doubtful, size_of, too_precise
 
-MAX_AHEAD = timedelta(minutes=5)
-_DEPTH = strict_json.MAX_DEPTH - 1  # of a batch: the envelope around it counts too
-_OBJECT_DEPTH = _DEPTH - 2  # of a field's value: array and record stand around it
-_TOO_PRECISE = re.compile(rb"\.\d{7}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -135,19 +130,19 @@ class RecordSchema:
 
     def _doubtful(self, payload: bytes, bodies: Sequence[Any], outline: Outline, accepted_at: datetime) -> bool:
         """Whether some record might break a rule that the decoder does not know."""
-        if len(payload) > MAX_RECORD_BYTES and max(map(_size, raw_records(payload))) > MAX_RECORD_BYTES:
+        if len(payload) > MAX_RECORD_BYTES and max(map(size_of, raw_records(payload))) > MAX_RECORD_BYTES:
             return True
         latest = accepted_at + MAX_AHEAD
         if max(outline.updated_at) > latest or max(outline.created_at) > latest:
             return True
-        if min(outline.updated_at) < EPOCH or min(outline.created_at) < EPOCH or _TOO_PRECISE.search(payload):
+        if min(outline.updated_at) < EPOCH or min(outline.created_at) < EPOCH or TOO_PRECISE.search(payload):
             return True
         if b"\\u0000" in payload:
             return True
-        return any(_is_doubtful(field, map(get, bodies), len(payload)) for field, get in self._judged)
+        return any(is_doubtful(field, map(get, bodies), len(payload)) for field, get in self._judged)
 
     def _check_each(self, payload: bytes, accepted_at: datetime, *, partial: bool) -> Checked:
-        strict_json.check(payload, _DEPTH)
+        strict_json.check(payload, BATCH_DEPTH)
         raws = elements(payload)
         bodies, taken, errors = [], [], []
         for index, raw in enumerate(raws):
@@ -164,7 +159,7 @@ class RecordSchema:
 
     def _judge(self, raw: msgspec.Raw, index: int, accepted_at: datetime) -> Any:
         """The decoded body (of the compiled shape), or the first fault found in it."""
-        size = _size(raw)
+        size = size_of(raw)
         if size > MAX_RECORD_BYTES:
             return fault(index, "", "too_large", f"The record has {size} bytes; at most {MAX_RECORD_BYTES} are taken.")
         try:
@@ -172,11 +167,11 @@ class RecordSchema:
         except _DECODE_ERRORS as error:
             return explain(self.collection, index, error)
         for field in self.collection.fields:
-            reason = _broken_rule(field, getattr(body, field.name), accepted_at)
+            reason = broken_rule(field, getattr(body, field.name), accepted_at)
             if reason:
                 return fault(index, field.name, *reason)
-        if _TOO_PRECISE.search(raw):
-            return _too_precise(self.collection, raw, index) or body
+        if TOO_PRECISE.search(raw):
+            return too_precise(self.collection, raw, index) or body
         return body
 
     def _outline(self, bodies: Sequence[Any], accepted_at: datetime) -> Outline:
@@ -269,79 +264,6 @@ def _member(field: Field) -> tuple[str, Any] | tuple[str, Any, Any]:
     if field.nullable:
         kind = kind | None
     return (field.name, kind) if field.required else (field.name, kind, field.default)
-
-
-def _size(raw: msgspec.Raw) -> int:
-    return memoryview(raw).nbytes
-
-
-def _is_doubtful(field: Field, column: Iterable[Any], payload_bytes: int) -> bool:
-    if field.type is FieldType.IDENTIFIER:
-        text = "".join(filter(None, column))
-        return not (text.isascii() and text.isprintable())
-    limit = field.max_bytes or MAX_RECORD_BYTES
-    if field.type is FieldType.OBJECT:
-        return _are_doubtful_objects(list(column), limit)
-    return payload_bytes > limit and 4 * max(map(len, filter(None, column)), default=0) > limit
-
-
-def _are_doubtful_objects(column: list[Any], limit: int) -> bool:
-    joined = b"\0".join(column)  # no JSON text holds a raw NUL
-    if not joined.startswith(b"{") or joined.count(b"\0{") != len(column) - 1:
-        return True
-    try:
-        strict_json.check(joined, _OBJECT_DEPTH)
-    except MalformedBody:
-        return True
-    return len(joined) > limit and max(map(_size, column)) > limit
-
-
-def _broken_rule(field: Field, value: Any, accepted_at: datetime) -> tuple[str, str] | None:
-    """Code and detail of the rule that a decoded value breaks; the decoder has checked its type."""
-    if value is None or value is UNSET:
-        return None
-    if field.type is FieldType.INSTANT:
-        return _broken_instant(field.name, value, accepted_at)
-    if field.type is FieldType.IDENTIFIER and _CONTROL.search(value):
-        return ("invalid_identifier", f"`{field.name}` holds a control character.")
-    if field.type is FieldType.OBJECT:
-        return _broken_object(field, value)
-    if field.max_bytes and len(value) * 4 > field.max_bytes and len(value.encode()) > field.max_bytes:
-        return ("too_large", f"`{field.name}` has more than {field.max_bytes} bytes of UTF-8.")
-    return None
-
-
-def _broken_instant(name: str, value: datetime, accepted_at: datetime) -> tuple[str, str] | None:
-    try:
-        if value < EPOCH:
-            return ("invalid_value", f"`{name}` is before 1970.")
-        if value <= accepted_at + MAX_AHEAD:
-            return None
-    except OverflowError:
-        return ("invalid_value", f"`{name}` is out of range.")
-    code = "version_in_future" if name == "updated_at" else "invalid_value"
-    return (code, f"`{name}` is more than 5 minutes ahead of this service's clock.")
-
-
-def _broken_object(field: Field, value: msgspec.Raw) -> tuple[str, str] | None:
-    raw = bytes(value)
-    if not raw.startswith(b"{"):
-        return ("invalid_value", f"`{field.name}` must be a JSON object.")
-    if len(raw) > (field.max_bytes or MAX_RECORD_BYTES):
-        return ("too_large", f"`{field.name}` has more than {field.max_bytes} bytes.")
-    try:
-        raw.decode()
-    except UnicodeDecodeError:
-        return ("invalid_value", f"`{field.name}` is not UTF-8.")
-    return None
-
-
-def _too_precise(collection: Collection, raw: msgspec.Raw, index: int) -> ItemError | None:
-    texts = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-    for field in collection.fields:
-        if field.type is FieldType.INSTANT and _TOO_PRECISE.search(texts.get(field.name, msgspec.Raw(b""))):
-            return fault(index, field.name, "invalid_value", f"`{field.name}` has more than 6 fraction digits.")
-    return None
 
 
 def _instants(column: Iterable[Any], accepted_at: datetime) -> list[datetime]:

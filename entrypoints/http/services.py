@@ -10,6 +10,7 @@ from domain.services.buffer import BufferManager
 from domain.services.changes import ChangeService
 from domain.services.flush import FlushEngine
 from domain.services.query import QueryService
+from domain.services.receipts import ReceiptService
 from domain.services.recovery import RecoveryService
 from domain.services.registry import StorageBackendRegistry
 from entrypoints.http.body import Bodies
@@ -35,6 +36,7 @@ class Services:
     changes: ChangeService
     query: QueryService
     recovery: RecoveryService
+    receipts: ReceiptService
     observer: Observer
     clock: Clock
     ids: Ids

@@ -64,9 +64,7 @@ def drafts(writes: Sequence[tuple[str, int, int, bool]]) -> list[FrameDraft]:
 
 async def table(backend, frames: Sequence[FrameDraft], size: int) -> list[Record | None]:
     """What the store holds after draining the frames in this order, in batches of about ``size``."""
-    policy = BufferPolicy(
-        linger_seconds=0, batch_records=size, batch_records_min=size, batch_records_max=size
-    )
+    policy = BufferPolicy(linger_seconds=0, batch_records=size, batch_records_min=size, batch_records_max=size)
     house = House(backend=backend, policy=policy)
     for frame in frames:
         await house.write_buffer.append(TASKS.name, frame)
@@ -119,9 +117,7 @@ async def compared(kind: str, writes, seed: int) -> None:
     for number, (key, updated, created, _) in enumerate(writes):
         version, earliest = expected.get(key, ((-1, -1), 99))
         expected[key] = (max(version, (updated, number)), min(earliest, created))
-    found = {
-        r.key: ((int((r.updated_at - BEGIN).total_seconds()), r.revision & 0xFFF), r.created_at) for r in results[0] if r
-    }
+    found = {r.key: (((r.updated_at - BEGIN).seconds, r.revision & 0xFFF), r.created_at) for r in results[0] if r}
     assert found == {key: (version, moment(earliest)) for key, (version, earliest) in expected.items()}
 
 

@@ -14,6 +14,6 @@ from entrypoints.http.parameters import only
 async def status(call: Call) -> web.Response:
     """What became of an acknowledged request."""
     only(call.request)
-    found = await call.services.buffer.status(call.request.match_info["receipt"])
+    found = await call.services.receipts.status(call.request.match_info["receipt"])
     again = {"Retry-After": "1"} if found.state is ReceiptState.PENDING else None
     return json_response(wire.receipt(found), headers=again)

@@ -29,6 +29,7 @@ from domain.services.changes import ChangeService
 from domain.services.flush import FlushEngine
 from domain.services.lane import Lane, LaneParts
 from domain.services.query import QueryService
+from domain.services.receipts import ReceiptService
 from domain.services.recovery import RecoveryService
 from domain.services.registry import NamedBackend, StorageBackendRegistry
 from domain.services.revisions import RevisionIssuer
@@ -159,6 +160,7 @@ def build(
         changes=ChangeService(registry, schemas, buffer, flush, query, receipts, policy, clock),
         query=query,
         recovery=RecoveryService(query, clock),
+        receipts=ReceiptService([c.name for c in BUILT_IN], log, receipts, issuer),
         observer=observed,
         clock=clock,
         ids=SystemIds(),

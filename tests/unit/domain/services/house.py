@@ -24,6 +24,7 @@ from domain.services.changes import ChangeService
 from domain.services.flush import FlushEngine
 from domain.services.lane import Lane, LaneParts
 from domain.services.query import QueryService
+from domain.services.receipts import ReceiptService
 from domain.services.recovery import RecoveryService
 from domain.services.registry import NamedBackend, StorageBackendRegistry
 from domain.services.revisions import RevisionIssuer
@@ -160,6 +161,8 @@ class House:
             self.registry, schemas, self.buffer, self.flush, self.query, self.receipts, self.policy, self.clock
         )
         self.recovery = RecoveryService(self.query, self.clock)
+        lanes = [c.name for c in BUILT_IN]
+        self.receipt_service = ReceiptService(lanes, self.write_buffer, self.receipts, self.issuer)
 
     @asynccontextmanager
     async def running(self, *, draining: bool = True):

@@ -182,10 +182,10 @@ async def test_a_receipt_goes_from_pending_to_applied():
     house = House()
     async with house.running(draining=False):
         receipt = str((await house.post(task("a"), task("b"))).receipt)
-        assert (await house.buffer.status(receipt)).state is ReceiptState.PENDING
+        assert (await house.receipt_service.status(receipt)).state is ReceiptState.PENDING
         await house.flush.start()
         await house.settled()
-        status = await house.buffer.status(receipt)
+        status = await house.receipt_service.status(receipt)
 
     assert (status.state, status.receipt.count, status.exceptions) == (ReceiptState.APPLIED, 2, ())
 
@@ -195,7 +195,7 @@ async def test_receipts_of_other_instances_and_of_nothing_are_told_apart():
     async with house.running():
         receipt = (await house.post(task())).receipt
         with pytest.raises(ReceiptElsewhere):
-            await house.buffer.status(str(Receipt(receipt.instance % 1023 + 1, receipt.lane, 1, 1, 1)))
+            await house.receipt_service.status(str(Receipt(receipt.instance % 1023 + 1, receipt.lane, 1, 1, 1)))
         for other in (
             Receipt(receipt.instance, "no_such_lane", 1, 1, 1),
             Receipt(receipt.instance, receipt.lane, receipt.epoch + 1, 1, 1),
@@ -203,10 +203,10 @@ async def test_receipts_of_other_instances_and_of_nothing_are_told_apart():
             Receipt(receipt.instance, receipt.lane, receipt.epoch, 1, 0),
         ):
             with pytest.raises(ReceiptNotFound):
-                await house.buffer.status(str(other))
+                await house.receipt_service.status(str(other))
         for text in ("", "x", f"{receipt}x", "1.translation_tasks.1.1", "١.translation_tasks.1.1-1"):
             with pytest.raises(ReceiptNotFound):
-                await house.buffer.status(text)
+                await house.receipt_service.status(text)
 
 
 async def test_positions_that_a_crash_cut_away_answer_lost():
@@ -216,4 +216,4 @@ async def test_positions_that_a_crash_cut_away_answer_lost():
     house.write_buffer = type(house.write_buffer)([SESSIONS.name, TASKS.name])  # the log comes back empty
     house.build()
     async with house.running(draining=False):
-        assert (await house.buffer.status(str(receipt))).state is ReceiptState.LOST
+        assert (await house.receipt_service.status(str(receipt))).state is ReceiptState.LOST

@@ -62,7 +62,7 @@ async def test_a_write_whose_reply_was_lost_is_repeated_without_effect():
         await house.settled()
 
         assert house.backend.writes == [("a",), ("a",)]
-        assert (await house.buffer.status(str(receipt))).exceptions == ()
+        assert (await house.receipt_service.status(str(receipt))).exceptions == ()
 
 
 async def test_a_bug_in_a_backend_is_an_outage_with_a_cause_and_not_the_end():
@@ -96,7 +96,7 @@ async def test_poison_is_isolated_and_its_neighbours_are_stored(told, bad):
     async with house.running():
         receipt = (await house.post(*(task(key) for key in keys))).receipt
         await house.settled()
-        status = await house.buffer.status(str(receipt))
+        status = await house.receipt_service.status(str(receipt))
         letters = await house.dead_letters.find(None, after=None, limit=1000)
         stored = [key for key in keys if await house.backend.read(TASKS, key)]
 
@@ -138,7 +138,7 @@ async def test_discarding_is_chosen_counted_and_said_in_the_receipt():
     async with house.running():
         receipt = (await house.post(task("a"), task("b"))).receipt
         await house.settled()
-        status = await house.buffer.status(str(receipt))
+        status = await house.receipt_service.status(str(receipt))
 
     assert [found.verdict for found in status.exceptions] == [Verdict.DISCARDED]
     assert sum(seen.count for seen in house.observed(RecordsDiscarded)) == 1
