@@ -24,7 +24,7 @@ fi
 fail() { echo "$1" >&2; exit 78; }
 command -v "$python" >/dev/null || fail "$python is missing: install Python 3.11 or newer (Debian: apt-get install python3 python3-venv)."
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-    || fail "$("$python" -V) is too old: name Python 3.11 or newer with 'make $1 PYTHON=python3.11'."
+    || fail "$("$python" -V) is too old: name Python 3.11 or newer with 'make PYTHON=python3.11 ...'."
 "$python" -c 'import ensurepip, venv' 2>/dev/null \
     || fail "Python's venv module is missing: on Debian and Ubuntu, 'apt-get install python3-venv' brings it."
 

@@ -1,8 +1,10 @@
 """The files that a build trusts."""
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -31,6 +33,34 @@ def test_a_lock_names_hashes_and_no_hosts(lock):
 def test_development_runs_on_what_is_shipped():
     runtime, develop = map(pins, LOCKS)
     assert runtime.items() <= develop.items()
+
+
+@pytest.mark.parametrize(
+    ("missing", "sentence"),
+    [
+        ("ensurepip", "Python's venv module is missing: on Debian and Ubuntu, 'apt-get install python3-venv'"),
+        ("version_info", "is too old: name Python 3.11 or newer with 'make"),
+    ],
+)
+def test_an_unfit_python_is_refused_with_the_cure(tmp_path, missing, sentence):
+    (tmp_path / "ops").mkdir()
+    for name in ("install.sh", "requirements.lock"):
+        shutil.copy(ROOT / "ops" / name, tmp_path / "ops" / name)
+    unfit = tmp_path / "python"
+    unfit.write_text(f'#!/bin/sh\ncase "$*" in *{missing}*) exit 1;; esac\nexec "{sys.executable}" "$@"\n')
+    unfit.chmod(0o755)
+    said = install(tmp_path, unfit)
+    assert said.returncode == 78
+    assert sentence in said.stderr
+    assert not (tmp_path / ".venv").exists()
+    said = install(tmp_path, "no-such-python")
+    assert said.returncode == 78
+    assert "no-such-python is missing: install Python 3.11 or newer" in said.stderr
+
+
+def install(folder, python):
+    script, environment = folder / "ops" / "install.sh", {**os.environ, "PYTHON": str(python)}
+    return subprocess.run([script, "runtime"], env=environment, capture_output=True, text=True, check=False)
 
 
 def test_make_alone_explains_every_target():
