@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
@@ -84,12 +85,12 @@ def _repeated(operation: Callable[P, T]) -> Callable[P, T]:
 
 
 class Uninterrupted:
-    """Files whose operations are repeated when a signal interrupts them (EINTR)."""
+    """Files whose operations are repeated when a signal interrupts them (EINTR), and whose ``close`` never raises."""
 
     def __init__(self, files: Files) -> None:
+        self._close = files.close
         self.create = _repeated(files.create)
         self.open = _repeated(files.open)
-        self.close = _repeated(files.close)
         self.size = _repeated(files.size)
         self.preallocate = _repeated(files.preallocate)
         self.pwrite = _repeated(files.pwrite)
@@ -100,6 +101,11 @@ class Uninterrupted:
         self.list_directory = _repeated(files.list_directory)
         self.fsync_directory = _repeated(files.fsync_directory)
         self.unlink = _repeated(files.unlink)
+
+    def close(self, handle: int) -> None:
+        """Close once: the handle is gone whatever the answer, and what matters was said by fdatasync."""
+        with suppress(OSError):
+            self._close(handle)
 
 
 def write_all(files: Files, handle: int, buffers: Sequence[Buffer], offset: int) -> int:
@@ -114,6 +120,16 @@ def write_all(files: Files, handle: int, buffers: Sequence[Buffer], offset: int)
                 raise OSError(errno.EIO, "The disk takes no bytes and names no reason")
             written += step
     return offset + total
+
+
+@contextmanager
+def suppress_full_disk() -> Iterator[None]:
+    """For writes that are a precaution: a full disk may leave them undone."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
 
 
 def establish(files: Files, folder: Path) -> None:

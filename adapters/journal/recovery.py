@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from adapters.journal.files import Files
+from adapters.journal.files import Files, suppress_full_disk, write_all
 from adapters.journal.format import FORMAT_VERSION, SEGMENT_HEADER_BYTES, Codec, SegmentHeader
 from adapters.journal.quarantine import Quarantine, Report
 from adapters.journal.scan import Survey, Window, survey
@@ -140,10 +140,18 @@ class Recovery:
             seen.end = torn
             self._report(TornTailCut(lane=self._lane, segment=last.path.name, offset=torn))
         last.index = seen.index
-        if not window.unreadable and seen.end < window.size:
-            self._files.truncate(last.handle, seen.end)
+        if not window.unreadable:
+            if seen.end < window.size:
+                self._files.truncate(last.handle, seen.end)
+            self._write_again(last.handle, window, min(seen.group, seen.end), seen.end)
         self._files.fdatasync(last.handle)
         return max(seen.head, last.first - 1)
+
+    def _write_again(self, handle: int, window: Window, start: int, end: int) -> None:
+        """Write header and last group once more: a failed fsync may have left them in the page cache only, as clean."""
+        with suppress_full_disk():
+            write_all(self._files, handle, (window.fetch(0, SEGMENT_HEADER_BYTES),), 0)
+            write_all(self._files, handle, (window.fetch(start, end - start),), start)
 
     def _remove(self, path: Path, reason: str) -> None:
         """Set a whole file aside; it stays where it is when it cannot be copied."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from struct import Struct
 from typing import Self
 
-from adapters.journal.files import Files, write_all
+from adapters.journal.files import Files, suppress_full_disk, write_all
 from adapters.journal.scan import Window
 
 SLOT_BYTES = 4096  # apart by the largest common sector, so that writing one never touches the other
@@ -39,6 +39,9 @@ class Watermark:
         mark = cls(files, handle, owner)
         mark._read(Window(files, handle))
         files.fdatasync(handle)
+        if mark.found:
+            with suppress_full_disk():  # once more: a failed fsync may have left it in the page cache only, as clean
+                mark.move(mark.through)
         return mark
 
     def move(self, through: int) -> None:

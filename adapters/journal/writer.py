@@ -136,8 +136,7 @@ class SegmentWriter:
         with suppress(OSError):
             if self._active is not None and seal:
                 self._seal(self._active)
-        with suppress(OSError):
-            self._release()
+        self._release()
 
     def _seal(self, active: _Active) -> None:
         seal = self._codec.encode_seal(active.seed, self._next_sequence, active.end)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from threading import RLock
+from typing import Any
 
 SECTOR = 512
 
@@ -215,7 +216,7 @@ Fault = Callable[["FailingFiles", str, tuple], object]
 class FailingFiles:
     """Files whose ``nth`` call (from 1, of the operations in ``only``, or of all) meets a fault; it can be set anew."""
 
-    def __init__(self, files: object, nth: int = 0, fault: Fault | None = None, only: Sequence[str] = ()) -> None:
+    def __init__(self, files: Any, nth: int = 0, fault: Fault | None = None, only: Sequence[str] = ()) -> None:
         self.files = files
         self.calls: list[str] = []
         self.arm(nth, fault, only)
@@ -248,7 +249,7 @@ def error(number: int) -> Fault:
     """The call fails with an errno; a failed fdatasync takes the unsynced pages with it."""
 
     def fault(disk: FailingFiles, name: str, arguments: tuple) -> object:
-        if name == "fdatasync" and isinstance(disk.files, WriteBackDisk):
+        if name == "fdatasync":
             disk.files.lose_unsynced(arguments[0])
         raise OSError(number, os.strerror(number))
 
