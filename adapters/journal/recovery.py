@@ -80,7 +80,7 @@ class Recovery:
                 yield candidate
 
     def _inspect(self, path: Path, window: Window) -> _Candidate | None:
-        header = self._codec.decode_segment(window.read(0, SEGMENT_HEADER_BYTES))
+        header = self._codec.decode_segment(window.fetch(0, SEGMENT_HEADER_BYTES))
         if header is None:
             return self._inspect_headless(path, window)
         if header.version != FORMAT_VERSION:
