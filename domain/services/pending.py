@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from itertools import repeat
+from bisect import bisect_right
+from collections import Counter
 
 import msgspec
 
@@ -24,22 +24,20 @@ class _Waiting:
         self.parents = Counter(outline.parents)
 
 
-_Place = tuple[_Waiting, int]
-"""A pending write: its frame, and its index there."""
-
-
 class PendingView:
     """Received bytes with an index by key, for one lane.
 
-    The index holds the greatest pending write of each key; a key's other pending writes, which are rare, stand aside
-    until their own frames are applied. So a frame enters and leaves at the speed of ``dict.update``.
+    The index holds the sequence of the greatest pending write of each key; other pending writes of a key, which are
+    rare, stand aside until their frames are applied. So a frame enters and leaves at the speed of ``dict.update``, and
+    the index is made of nothing that the garbage collector would have to walk.
     """
 
     def __init__(self, schema: RecordSchema) -> None:
         self._schema = schema
-        self._greatest: dict[str, _Place] = {}
-        self._others: dict[str, list[_Place]] = {}
-        self._frames: deque[_Waiting] = deque()
+        self._greatest: dict[str, int] = {}
+        self._others: dict[str, list[int]] = {}
+        self._frames: list[_Waiting] = []  # by sequence
+        self._begins: list[int] = []  # their first sequences
         self._parents: Counter[str] = Counter()
         self._applied = 0
         self.weight = 0  # bytes, as ``Frame.weight`` counts them
@@ -49,57 +47,61 @@ class PendingView:
         if frame.last <= self._applied:
             return
         waiting = _Waiting(frame, outline)
-        places = zip(repeat(waiting), range(frame.count), strict=False)
-        fresh = dict(zip(outline.keys, places, strict=True))
+        place = bisect_right(self._begins, frame.sequence)  # at the end, but for a replay
+        self._begins.insert(place, frame.sequence)
+        self._frames.insert(place, waiting)
+        fresh = dict(zip(outline.keys, range(frame.sequence, frame.last + 1), strict=True))
         if len(fresh) == frame.count and self._greatest.keys().isdisjoint(fresh):
             self._greatest.update(fresh)
         else:
-            for index, key in enumerate(outline.keys):
-                self._put(key, (waiting, index))
+            for sequence, key in enumerate(outline.keys, frame.sequence):
+                self._put(key, sequence)
         self._parents.update(waiting.parents)
         self.weight += frame.weight
-        self._place(waiting)
 
     def applied(self, through: int) -> None:
         """Forget the frames whose records are all stored."""
         self._applied = max(self._applied, through)
-        while self._frames and self._frames[0].frame.last <= through:
-            self._forget(self._frames.popleft())
+        done = 0
+        while done < len(self._frames) and self._frames[done].frame.last <= through:
+            self._forget(self._frames[done])
+            done += 1
+        del self._frames[:done], self._begins[:done]
 
     def get(self, key: str) -> Record | None:
         """The greatest pending version (a tombstone too) with the earliest pending ``created_at``."""
-        place = self._greatest.get(key)
-        if place is None:
+        sequence = self._greatest.get(key)
+        if sequence is None:
             return None
-        waiting, index = place
-        earliest = min(w.outline.created_at[i] for w, i in (place, *self._others.get(key, ())))
+        places = [self._place(each) for each in (sequence, *self._others.get(key, ()))]
+        waiting, index = places[0]
+        earliest = min(each.outline.created_at[i] for each, i in places)
         return msgspec.structs.replace(self._schema.record_at(waiting.frame, index), created_at=earliest)
 
     def of_parent(self, parent: str) -> int:
         """Pending records of one owning record."""
         return self._parents[parent]
 
-    def _put(self, key: str, place: _Place) -> None:
-        former = self._greatest.get(key)
-        if former is None:
-            self._greatest[key] = place
+    def _place(self, sequence: int) -> tuple[_Waiting, int]:
+        waiting = self._frames[bisect_right(self._begins, sequence) - 1]
+        return waiting, sequence - waiting.frame.sequence
+
+    def _version(self, sequence: int) -> Version:
+        waiting, index = self._place(sequence)
+        return waiting.outline.updated_at[index], revisions.nth(waiting.frame.first_revision, index)
+
+    def _put(self, key: str, sequence: int) -> None:
+        former = self._greatest.setdefault(key, sequence)
+        if former == sequence:
             return
-        greater, smaller = (place, former) if _version(place) > _version(former) else (former, place)
+        smaller, greater = sorted((former, sequence), key=self._version)
         self._greatest[key] = greater
         self._others.setdefault(key, []).append(smaller)
-
-    def _place(self, waiting: _Waiting) -> None:
-        """Keep the frames in order: a replay adds old ones behind new ones."""
-        behind: list[_Waiting] = []
-        while self._frames and self._frames[-1].frame.sequence > waiting.frame.sequence:
-            behind.append(self._frames.pop())
-        self._frames.append(waiting)
-        self._frames.extend(reversed(behind))
 
     def _forget(self, waiting: _Waiting) -> None:
         if self._others:
             for key in set(waiting.outline.keys):
-                self._drop(key, waiting)
+                self._drop(key, waiting.frame.last)
         else:
             for key in waiting.outline.keys:
                 del self._greatest[key]
@@ -109,16 +111,11 @@ class PendingView:
                 del self._parents[parent]
         self.weight -= waiting.frame.weight
 
-    def _drop(self, key: str, waiting: _Waiting) -> None:
-        """Take a key's writes of one frame out; what remains is shown, though the store may hold a greater one."""
-        places = (self._greatest.pop(key), *self._others.pop(key, ()))
-        remaining = sorted((place for place in places if place[0] is not waiting), key=_version)
+    def _drop(self, key: str, through: int) -> None:
+        """Take a key's writes up to a record out; what remains is shown, though the store may hold a greater one."""
+        sequences = (self._greatest.pop(key), *self._others.pop(key, ()))
+        remaining = sorted((each for each in sequences if each > through), key=self._version)
         if remaining:
             self._greatest[key] = remaining.pop()
         if remaining:
             self._others[key] = remaining
-
-
-def _version(place: _Place) -> Version:
-    waiting, index = place
-    return waiting.outline.updated_at[index], revisions.nth(waiting.frame.first_revision, index)
