@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from adapters.journal.real_files import RealFiles
 from adapters.journal.watermark import Watermark
 from adapters.journal.write_buffer import SEGMENT_BYTES, LocalJournal
 from adapters.system.clock import SystemClock
+from domain.errors import JournalFull
 from domain.model.frames import FrameDraft, Position
 from tests.unit.adapters.journal.logs import NOON, draft, stripped
 
@@ -62,6 +64,25 @@ async def test_the_largest_frames_and_sequences_above_32_bits_through_rolls_and_
     assert (await log.depth(LANE)).records == 0
     await log.close()
     assert sum(path.stat().st_size for path in (tmp_path / LANE).iterdir()) < SEGMENT_BYTES
+
+
+async def test_a_limit_on_the_size_of_files_refuses_and_lifting_it_takes_again(tmp_path: Path) -> None:
+    log = journal(tmp_path)
+    await log.open()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (SEGMENT_BYTES // 2, before[1]))
+    try:
+        with pytest.raises(JournalFull):
+            await log.append(LANE, draft(1))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not log.failed
+    assert await log.append(LANE, draft(2)) == Position(0, 1, 1)
+    await log.close()
+    log = journal(tmp_path)
+    await log.open()
+    assert await everything(log, 0) == [draft(2)]
+    await log.close()
 
 
 async def test_the_reserved_space_of_a_segment_is_given_back_when_it_is_closed(tmp_path: Path) -> None:
