@@ -32,9 +32,7 @@ def memory(folder: Path) -> Buffer:
 
 
 def journal(folder: Path) -> Buffer:
-    return LocalJournal(
-        folder, LANES, lambda observation: None, SystemClock(), readers=READERS, segment_bytes=16_384
-    )
+    return LocalJournal(folder, LANES, lambda observation: None, SystemClock(), readers=READERS, segment_bytes=16_384)
 
 
 @pytest.fixture(params=[memory, journal], ids=["memory", "journal"])
