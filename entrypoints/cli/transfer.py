@@ -115,7 +115,8 @@ def _summarise(upload: Upload) -> int:
     click.echo(f"Acknowledged {upload.acknowledged:,} records in {upload.seconds:.1f} s ({rate:,.0f} records/s).")
     if upload.refused:
         click.echo(f"Refused {upload.refused:,} records:", err=True)
-        for refusal in upload.refusals[:SHOWN_REFUSALS]:
+        named = sorted(upload.refusals, key=lambda refusal: (refusal.file, refusal.line))
+        for refusal in named[:SHOWN_REFUSALS]:
             click.echo(f"  {refusal.file}:{refusal.line}: {refusal.detail}", err=True)
         if upload.refused > SHOWN_REFUSALS:
             click.echo(f"  ... and more; the first {SHOWN_REFUSALS} are shown.", err=True)

@@ -52,23 +52,33 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 def portions(path: Path, size: int) -> Iterator[Portion | Refusal]:
     """Cut a file into portions of at most ``size`` records; a line that cannot be a record is refused by itself.
 
-    The first record tells the kind of all. Memory is bounded by one portion. Raises OSError.
+    The first record tells the kind of all. Memory is bounded by one portion. A pipe will do.
     """
     reader = _Reader(str(path), size)
-    with path.open("rb") as raw:
-        try:
+    try:
+        with path.open("rb") as raw:
             for number, line in enumerate(_lines(raw, compressed=path.suffix == ".gz"), start=1):
-                yield from reader.take(number, line, raw.tell())
+                yield from reader.take(number, line, raw.tell() if raw.seekable() else 0)
                 if reader.hopeless:
                     return
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            yield Refusal(file=str(path), line=reader.line + 1, detail=f"the compressed file is damaged here: {error}")
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        yield reader.end(f"the compressed file is damaged here, nothing behind can be read: {error}")
+    except OSError as error:
+        yield reader.end(f"the file cannot be read on from here: {error.strerror or error}")
     yield from reader.rest()
 
 
 def _lines(raw: BinaryIO, *, compressed: bool) -> Iterator[bytes]:
+    """The lines; only the beginning of one that is too long to be a record."""
     readable = gzip.GzipFile(fileobj=raw) if compressed else raw
-    return iter(lambda: readable.readline(_LONGEST_LINE), b"")
+    while line := readable.readline(_LONGEST_LINE):
+        yield line
+        while _is_cut(line):
+            line = readable.readline(_LONGEST_LINE)
+
+
+def _is_cut(line: bytes) -> bool:
+    return len(line) == _LONGEST_LINE and not line.endswith(b"\n")
 
 
 class _Reader:
@@ -103,6 +113,10 @@ class _Reader:
         if len(self._records) == self._size:
             yield from self.rest()
 
+    def end(self, detail: str) -> Refusal:
+        """The refusal of everything behind the last line."""
+        return Refusal(file=self._file, line=self.line + 1, detail=detail)
+
     def rest(self) -> Iterator[Portion]:
         """What is collected so far."""
         if self._records:
@@ -116,8 +130,7 @@ class _Reader:
         self._records, self._lines, self._bytes = [], [], 0
 
     def _fault(self, line: bytes, record: bytes) -> str:
-        if len(line) == _LONGEST_LINE and not line.endswith(b"\n"):
-            self.hopeless = True
+        if _is_cut(line):
             return f"the line is longer than {_LONGEST_LINE} bytes; expected one JSON object a line (NDJSON)"
         try:
             found = _OBJECT.decode(record)
@@ -126,4 +139,5 @@ class _Reader:
         if not self._envelope:
             self._envelope = next((kind.envelope for kind in KINDS if kind.key in found), "")
             self.hopeless = not self._envelope
-        return "" if self._envelope else "neither a task (task_id) nor a session (session_id)"
+        fault = "neither a task (task_id) nor a session (session_id); nothing of this file is sent"
+        return "" if self._envelope else fault

@@ -66,10 +66,7 @@ class Upload:
         return tuple(joined)
 
     async def run(self, files: Sequence[Path], progress: Progress) -> None:
-        """Send everything; ``progress`` is told the records acknowledged and the position in the files, in bytes.
-
-        Raises OSError where a file cannot be read.
-        """
+        """Send everything; ``progress`` is told the records acknowledged and the position in the files, in bytes."""
         self._progress = progress
         begun = time.monotonic()
         behind = 0

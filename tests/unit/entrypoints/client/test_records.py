@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import os
+import threading
 
 import pytest
 
@@ -58,13 +60,35 @@ def test_a_line_that_is_no_json_object_is_refused_alone(tmp_path, bad):
 
 def test_a_file_of_something_else_is_given_up_at_once(tmp_path):
     path = write(tmp_path / "x", *[{"id": i} for i in range(1000)])
-    assert shape(path) == [(1, "neither a task (task_id) nor a session (session_id)")]
+    sentence = "neither a task (task_id) nor a session (session_id); nothing of this file is sent"
+    assert shape(path) == [(1, sentence)]
 
 
-def test_a_line_without_end_is_given_up_with_bounded_memory(tmp_path):
-    path = write(tmp_path / "x", b"[" + b" " * (3 * 1024 * 1024))
-    ((line, detail),) = shape(path)
+@pytest.mark.parametrize("mebibytes", [2, 3, 4, 5])
+def test_a_line_too_long_for_a_record_is_refused_and_the_next_ones_are_read(tmp_path, mebibytes):
+    path = write(tmp_path / "x", TASK, b"[" + b" " * (mebibytes * 1024 * 1024 - 1) + b"\n", TASK)
+    (line, detail), rest = shape(path)
+    assert (line, "NDJSON" in detail) == (2, True)
+    assert rest == ("tasks", (1, 3))
+
+
+def test_a_line_without_end_is_refused(tmp_path):
+    ((line, detail),) = shape(write(tmp_path / "x", b"[" + b" " * (5 * 1024 * 1024)))
     assert (line, "NDJSON" in detail) == (1, True)
+
+
+def test_a_pipe_is_read_like_a_file(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(b'{"task_id":"t"}\n',))
+    writer.start()
+    (portion,) = portions(path, 10)
+    writer.join()
+    assert (portion.lines, portion.position) == ((1,), 0)
+
+
+def test_a_file_that_cannot_be_read_is_refused_in_one_sentence(tmp_path):
+    assert shape(tmp_path) == [(1, "the file cannot be read on from here: Is a directory")]
 
 
 def test_portions_are_bounded_in_bytes(tmp_path):
