@@ -40,12 +40,15 @@ _TOMBSTONES = msgspec.json.Decoder(list[Tombstone])
 
 
 class Outline(msgspec.Struct, frozen=True, kw_only=True):
-    """What the pending view must know of a frame's records, as parallel columns."""
+    """What the pending view must know of a frame's records, as parallel columns.
 
-    keys: Sequence[str]
-    created_at: Sequence[datetime]
-    updated_at: Sequence[datetime]
-    parents: Sequence[str]  # values of the collection's parent field; empty without one
+    They are tuples because the garbage collector stops to look at a tuple of plain values, and many outlines wait.
+    """
+
+    keys: tuple[str, ...]
+    created_at: tuple[datetime, ...]
+    updated_at: tuple[datetime, ...]
+    parents: tuple[str, ...]  # values of the collection's parent field; empty without one
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,10 +179,10 @@ class RecordSchema:
 
     def _outline(self, bodies: Sequence[Any], accepted_at: datetime) -> Outline:
         return Outline(
-            keys=list(map(self._key, bodies)),
+            keys=tuple(map(self._key, bodies)),
             created_at=_instants(map(_CREATED, bodies), accepted_at),
             updated_at=_instants(map(_UPDATED, bodies), accepted_at),
-            parents=list(map(self._parent, bodies)) if self._parent else (),
+            parents=tuple(map(self._parent, bodies)) if self._parent else (),
         )
 
     def _records(self, bodies: Sequence[Any], accepted_at: datetime, numbers: Sequence[int]) -> list[Record]:
@@ -196,9 +199,9 @@ class RecordSchema:
 def tombstone_outline(stones: Sequence[Tombstone]) -> Outline:
     """The outline of a delete frame."""
     return Outline(
-        keys=[stone.key for stone in stones],
-        created_at=[stone.created_at for stone in stones],
-        updated_at=[stone.updated_at for stone in stones],
+        keys=tuple(stone.key for stone in stones),
+        created_at=tuple(stone.created_at for stone in stones),
+        updated_at=tuple(stone.updated_at for stone in stones),
         parents=(),
     )
 
@@ -266,11 +269,12 @@ def _member(field: Field) -> tuple[str, Any] | tuple[str, Any, Any]:
     return (field.name, kind) if field.required else (field.name, kind, field.default)
 
 
-def _instants(column: Iterable[Any], accepted_at: datetime) -> list[datetime]:
-    return [
+def _instants(column: Iterable[Any], accepted_at: datetime) -> tuple[datetime, ...]:
+    instants = [
         accepted_at if moment is UNSET else moment if moment.tzinfo is UTC else moment.astimezone(UTC)
         for moment in column
     ]
+    return tuple(instants)
 
 
 def _column(field: Field, column: Iterable[Any]) -> Sequence[Value]:
