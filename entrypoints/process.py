@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable
 
@@ -24,6 +25,8 @@ async def serve(settings: Settings, announce: Callable[[str], None]) -> int:
     async with running(container) as run:
         server = container.server()
         await server.open()
+        gc.collect()
+        gc.freeze()  # what a start leaves behind is never garbage: no collection needs to walk it again
         try:
             announce(server.url)
             observer(ServiceStarted(url=server.url, instance=container.buffer().instance))
