@@ -9,7 +9,7 @@ import msgspec
 from domain.errors import InvalidRecords, ItemError, MalformedBody
 from domain.model.collections import Collection, Field, FieldType
 from domain.model.records import Record, Value
-from domain.services.faults import fault
+from domain.services.faults import MAX_ERRORS, fault
 from domain.services.schema import elements
 
 Members = dict[str, msgspec.Raw]
@@ -30,13 +30,23 @@ def proposals(collection: Collection, payload: bytes) -> list[Proposal]:
 
     Raises InvalidRecords (no array, empty, no object, no key, a key twice), PayloadTooLarge, MalformedBody.
     """
-    found = [proposal(collection, index, bytes(raw)) for index, raw in enumerate(elements(payload))]
-    first: dict[str, int] = {}
-    for change in found:
-        if first.setdefault(change.key, change.index) != change.index:
+    found: dict[str, Proposal] = {}
+    faults: list[ItemError] = []
+    raws = elements(payload)
+    for index, raw in enumerate(raws):
+        try:
+            change = proposal(collection, index, bytes(raw))
+        except InvalidRecords as problem:
+            faults += problem.errors
+            continue
+        if change.key in found:
             detail = f"{change.key!r} stands twice in this batch."
-            raise _invalid(fault(change.index, collection.key, "duplicate_key", detail))
-    return found
+            faults.append(fault(index, collection.key, "duplicate_key", detail))
+        found.setdefault(change.key, change)
+    if faults:
+        detail = f"{len(faults)} of {len(raws)} changes cannot be made; nothing was changed. `errors` names the places."
+        raise InvalidRecords(detail, errors=tuple(faults[:MAX_ERRORS]))
+    return list(found.values())
 
 
 def proposal(collection: Collection, index: int, patch: bytes, key: str | None = None) -> Proposal:

@@ -267,6 +267,17 @@ async def test_a_bad_item_refuses_the_batch_of_patches_with_its_place(items, poi
     assert caught.value.errors[0].pointer == pointer
 
 
+async def test_every_item_without_a_usable_key_is_named():
+    house = House()
+    async with house.running():
+        await house.post(task("a"))
+        items = [{"status": "failed"}, {"task_id": "a"}, {"task_id": "a"}, 5]
+        with pytest.raises(InvalidRecords, match="3 of 4 changes") as caught:
+            await house.changes.patch_many(TASKS, json.dumps(items).encode())
+
+    assert [error.pointer for error in caught.value.errors] == ["/0/task_id", "/2/task_id", "/3"]
+
+
 async def test_sessions_are_patched_too():
     house = House()
     async with house.running():
