@@ -27,6 +27,7 @@ from domain.model.observations import (
     RequestFailed,
     RequestServed,
     ServiceStarted,
+    ServiceStarting,
     ServiceStopped,
     StorageOperated,
     TornTailCut,
@@ -62,6 +63,7 @@ LEVELS: Mapping[type[Observed], int] = {
     TornTailCut: logging.WARNING,
     JournalBroken: logging.CRITICAL,
     LogReplayed: logging.INFO,
+    ServiceStarting: logging.DEBUG,
     ServiceStarted: logging.INFO,
     ServiceStopped: logging.INFO,
 }
@@ -87,7 +89,7 @@ class LogObserver:
     ) -> None:
         self._clock = clock
         self._service = service
-        self._instance: int | None = None  # known once the service has started
+        self._instance: int | None = None  # known when the service has read its number
         self._threshold = logging.getLevelNamesMapping()[level.upper()]
         self._log = structlog.wrap_logger(
             structlog.WriteLogger(stream),
@@ -102,10 +104,10 @@ class LogObserver:
     def __call__(self, observation: Observation) -> None:
         """Write one line, if its level is wanted."""
         kind = type(observation)
+        if isinstance(observation, ServiceStarting):
+            self._instance = observation.instance
         if LEVELS[kind] < self._threshold:
             return
-        if isinstance(observation, ServiceStarted):
-            self._instance = observation.instance
         meta = {name: getattr(observation, name) for name in _META[kind]}
         request = {name: getattr(observation, name) for name in KEYS if hasattr(observation, name)}
         trace_id = observation.trace.trace_id if observation.trace else None

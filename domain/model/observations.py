@@ -151,6 +151,12 @@ class LogReplayed(Observed, frozen=True, kw_only=True, tag=True):
     seconds: float
 
 
+class ServiceStarting(Observed, frozen=True, kw_only=True, tag=True):
+    """The service knows its number; what a former run left pending is indexed from here on."""
+
+    instance: int
+
+
 class ServiceStarted(Observed, frozen=True, kw_only=True, tag=True):
     """The service answers."""
 
@@ -180,6 +186,7 @@ Observation = (
     | TornTailCut
     | JournalBroken
     | LogReplayed
+    | ServiceStarting
     | ServiceStarted
     | ServiceStopped
 )

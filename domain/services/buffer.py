@@ -16,7 +16,7 @@ from domain.errors import (
 from domain.model.changes import Acceptance
 from domain.model.collections import Collection
 from domain.model.frames import BufferDepth, Frame, FrameDraft, FrameHeaders, FrameKind
-from domain.model.observations import BufferMeasured, LogReplayed, RecordsAccepted
+from domain.model.observations import BufferMeasured, LogReplayed, RecordsAccepted, ServiceStarting
 from domain.model.origin import Origin
 from domain.model.policies import BufferPolicy
 from domain.model.receipts import Receipt
@@ -80,6 +80,7 @@ class BufferManager:
     async def start(self) -> None:
         """Open an epoch on every lane and take records at once; what is pending is indexed meanwhile."""
         await self._issuer.start()
+        self._observer(ServiceStarting(instance=self.instance))
         for name, lane in self._lanes.items():
             depth = await self._buffer.depth(name)
             lane.epoch = (await self._receipts.open_epoch(name, depth.head + 1)).number

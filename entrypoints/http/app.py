@@ -80,6 +80,7 @@ def _cut(call: Call, response: web.StreamResponse, error: Exception) -> web.Stre
 
 def _observe(call: Call, response: web.StreamResponse, seconds: float) -> None:
     request = call.request
+    told = request.query if request.query_string else {}  # a list's filters say whose records it shows
     call.services.observer(
         RequestServed(
             method=request.method,
@@ -87,7 +88,8 @@ def _observe(call: Call, response: web.StreamResponse, seconds: float) -> None:
             status=response.status,
             seconds=seconds,
             request_id=call.request_id,
-            session_id=request.match_info.get("session_id"),
+            user_id=told.get("user_id"),
+            session_id=request.match_info.get("session_id") or told.get("session_id"),
             error=call.error,
             trace=call.trace,
         )

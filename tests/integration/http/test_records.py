@@ -183,4 +183,8 @@ async def test_request_id_and_trace_go_through_and_one_observation_names_the_tem
     assert (seen.trace.trace_id, seen.trace.sampled) == ("0af7651916cd43dd8448eb211c80319c", True)
     _, _, response = await service.get("/health/live", headers={"X-Request-Id": "bad id\t", "traceparent": "00-0-0-0"})
     assert response.headers["X-Request-Id"] != "bad id\t"
+    await service.get(f"{API}/tasks?session_id=s7")
+    await service.get(f"{API}/sessions?user_id=u7")
+    told = [(seen.session_id, seen.user_id) for seen in service.observed.of(RequestServed)]
+    assert told == [("s9", None), (None, None), ("s7", None), (None, "u7")]
     assert response.headers["Server"] == ""

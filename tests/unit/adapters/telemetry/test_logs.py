@@ -12,10 +12,12 @@ from adapters.telemetry.logs import KEYS, LEVELS, ForeignLogs, LogObserver
 from domain.model.observations import (
     BatchFlushed,
     JournalBroken,
+    LogReplayed,
     Observation,
     RequestFailed,
     RequestServed,
     ServiceStarted,
+    ServiceStarting,
     Trace,
 )
 
@@ -75,8 +77,9 @@ def test_a_request_is_one_json_line_with_exactly_the_agreed_keys():
 
 
 def test_the_instance_is_named_once_it_is_known():
-    started, served = map(json.loads, lines_of(ServiceStarted(url="http://x", instance=7), SERVED))
-    assert (started["instance"], served["instance"]) == (7, 7)
+    replayed = LogReplayed(collection="c", records=0, seconds=0.0)
+    lines = lines_of(ServiceStarting(instance=7), replayed, ServiceStarted(url="http://x", instance=7), SERVED)
+    assert [json.loads(line)["instance"] for line in lines] == [7, 7, 7]
 
 
 def test_quiet_levels_drop_what_is_below_them():
