@@ -229,7 +229,8 @@ def _sentence(message: str, source: str, variables: Mapping[tuple[str, ...], str
     if unknown:
         keys.append(unknown[1])
         fault = "there is no such setting" if "unknown" in fault else "is missing"
-    named = [PREFIX + "__".join(path).upper() for path in variables if _matches(path, keys)]
+    blamed = {path[: len(keys)] if unknown else path: path for path in variables}  # unknown may be a whole table
+    named = [PREFIX + "__".join(path).upper() for head, path in blamed.items() if _matches(head, keys)]
     where = named[0] if named else source
     return f"{'.'.join(keys) or 'The file'}: {fault[0].lower()}{fault[1:]} (in {where})."
 

@@ -97,6 +97,8 @@ def test_a_wrong_variable_is_named(load):
         load(environ={"PERSISTENCE__SERVER__PORT": "abc"})
     with pytest.raises(InvalidConfiguration, match=r"server\.prot.*in PERSISTENCE__SERVER__PROT"):
         load(environ={"PERSISTENCE__SERVER__PROT": "1"})
+    with pytest.raises(InvalidConfiguration, match=r"severs: there is no.*in PERSISTENCE__SEVERS__PORT"):
+        load(environ={"PERSISTENCE__SEVERS__PORT": "1", "PERSISTENCE__SERVER__PORT": "1"})
     with pytest.raises(InvalidConfiguration, match=r"PERSISTENCE__DATA_DIR__X: `data_dir` is a value"):
         load("data_dir = 'd'", environ={"PERSISTENCE__DATA_DIR__X": "1"})
 
