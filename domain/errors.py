@@ -111,7 +111,7 @@ class BodyTooSlow(InvalidRequest):
 
 
 class InvalidRecords(PersistenceError):
-    """Records break a declared rule; nothing was taken."""
+    """Records break a declared rule."""
 
     code = "invalid_records"
     cure = "Correct the records that `errors` points at. To change single fields of a stored record, use PATCH."
@@ -134,7 +134,7 @@ class UnsupportedMediaType(PersistenceError):
     """The body's content type or coding is not read here."""
 
     code = "unsupported_media_type"
-    cure = "Send `Content-Type: application/json` (or `application/x-ndjson` for a stream of records)."
+    cure = "Send the header that the detail names."
 
 
 class NotFound(PersistenceError):
@@ -227,10 +227,10 @@ class PreconditionFailed(PersistenceError):
 
 
 class AbilityMissing(PersistenceError):
-    """The backend behind this collection cannot do that."""
+    """Neither the backend behind this collection nor this release can do that."""
 
     code = "ability_missing"
-    cure = "Route the collection to a backend that declares the ability, or ask in another way."
+    cure = "Ask in another way, or route the collection to a backend that has the ability; `GET /` lists them."
 
 
 class Unavailable(PersistenceError):
@@ -368,7 +368,7 @@ class InvalidConfiguration(StartFailure):
     """The configuration has an unknown, missing or impossible key."""
 
     code = "invalid_configuration"
-    cure = "Correct the key that the sentence names; `ops/example.toml` documents every one."
+    cure = "Correct what the sentence names; `ops/example.toml` documents every key."
 
 
 class UnknownBackend(StartFailure):

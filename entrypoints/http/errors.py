@@ -54,7 +54,9 @@ def problem_response(error: Exception, call: Call) -> web.Response:
 
 def protocol_problem(status: int) -> web.Response:
     """The answer to bytes that are no request (400), or to a fault outside of every handler."""
-    broken = errors.InvalidRequest("This is not HTTP/1.1, or its head is beyond 8 KiB a line or 128 lines.")
+    broken = errors.InvalidRequest(
+        "This is not HTTP/1.1: an unknown method, a broken head, or one beyond 8 KiB a line or 128 lines."
+    )
     problem = broken if status == 400 else errors.UnexpectedFailure()
     document = summary(problem) | {"status": status, "cure": type(problem).cure}
     response = web.Response(

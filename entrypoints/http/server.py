@@ -108,5 +108,5 @@ class _Connection(web.RequestHandler):
 
 def _refused(error: OSError, host: str, port: int) -> AddressInUse | InvalidConfiguration:
     if error.errno == errno.EADDRINUSE:
-        return AddressInUse(f"Port {port} on {host} is taken; choose another with --port, or stop who listens there.")
+        return AddressInUse(f"Port {port} on {host} is taken by another process.")
     return InvalidConfiguration(f"server.host, server.port: cannot listen on {host}:{port}: {error.strerror}.")

@@ -12,7 +12,7 @@ from entrypoints.http import list_parameters
 from entrypoints.http.abilities import abilities_of
 from entrypoints.http.answers import json_response
 from entrypoints.http.call import Call
-from entrypoints.http.errors import kinds, status_of, title_of
+from entrypoints.http.errors import kinds, status_of, summary, title_of
 from entrypoints.http.parameters import only
 from entrypoints.http.wire import Document
 
@@ -82,6 +82,7 @@ def _explained(kind: type[PersistenceError]) -> Document:
         "code": kind.code,
         "cause": (kind.__doc__ or "").strip(),
         "cure": kind.cure,
+        "example": summary(kind()),
     }
 
 

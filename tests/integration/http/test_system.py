@@ -118,3 +118,4 @@ async def test_every_problem_explains_itself_at_its_type(service: Running) -> No
     status, found, _ = await service.get(problem["type"])
     assert status == 200
     assert (found["code"], found["status"], found["cure"]) == ("record_not_found", 404, problem["cure"])
+    assert found["example"].items() <= {**problem, "detail": found["example"]["detail"]}.items()
