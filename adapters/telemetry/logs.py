@@ -173,7 +173,7 @@ def _plain(value: object) -> object:
     """Text that cannot move the cursor, colour the screen or start a line of its own."""
     if isinstance(value, str):
         return value.translate(_PRINTABLE).encode(errors="backslashreplace").decode()
-    return round(value, 6) if isinstance(value, float) else value
+    return f"{value:.6f}" if isinstance(value, float) else value
 
 
 def _plain_lines(text: str) -> str:

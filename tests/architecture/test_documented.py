@@ -63,6 +63,16 @@ def test_every_error_says_what_it_is_and_what_to_do(kind):
     assert kind().detail
 
 
+def test_every_stop_that_contributors_are_shown_exists():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    stops = re.findall(r"`([a-z_/]+\.py)(?:: ([\w.]+))?`", text)
+    assert len(stops) > 20
+    for path, names in stops:
+        source = (ROOT / path).read_text(encoding="utf-8")
+        for name in filter(None, names.split(".")):
+            assert re.search(rf"\b(def|class) {name}\b", source), f"{path}: {name}"
+
+
 def test_no_two_errors_share_a_code():
     codes = {}
     for kind in all_errors():
