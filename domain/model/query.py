@@ -24,6 +24,7 @@ MAX_PAGE_SIZE = 1000
 EXACT_COUNT_LIMIT = 10_000
 MAX_CONDITIONS = 200  # comparisons in one filter
 MAX_OPERANDS = 10_000  # values in one filter
+MAX_CURSOR = 2_000  # characters: a cursor must fit into an address beside its filter
 
 Operand = str | int | datetime | bool
 """A value that a field is compared with, already checked against the field's type."""
@@ -200,26 +201,55 @@ class QueryResult(msgspec.Struct, frozen=True, kw_only=True):
     more: bool  # whether a record follows the last item
 
 
+class Anchor(msgspec.Struct, frozen=True):
+    """A place whose sort values are too long for a cursor: the record there, and a seal of its values."""
+
+    key: str
+    seal: str
+
+
 def encode_cursor(query: Query, values: tuple[SortValue, ...]) -> str:
-    """The opaque base64url text of a place in the result of this query (filter and sort)."""
-    content = msgspec.json.encode((_fingerprint(query, values), values))
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+    """The opaque base64url text of a place in the result of this query (filter and sort).
+
+    ``values``: those of the sort fields, the key last; where they are long the cursor holds the key alone.
+    """
+    seal = _fingerprint(query, values)
+    text = _encoded(seal, values)
+    return text if len(text) <= MAX_CURSOR else _encoded(seal, values[-1])
 
 
-def decode_cursor(query: Query, text: str, types: tuple[type, ...]) -> tuple[SortValue, ...]:
+def decode_cursor(query: Query, text: str, types: tuple[type, ...]) -> tuple[SortValue, ...] | Anchor:
     """Read a cursor given for the same filter and sort; ``types`` are those of the sort fields.
+
+    An ``Anchor`` becomes a place by ``values_at``, with the values that its record has now.
 
     Raises InvalidCursor when it is no cursor, was edited, or belongs to another query.
     """
     try:
         content = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        _, values = msgspec.json.decode(content, type=tuple[str, tuple[msgspec.Raw, ...]])
+        seal, values = msgspec.json.decode(content, type=tuple[str, str | tuple[msgspec.Raw, ...]])
+        if isinstance(values, str) and _encoded(seal, values) == text:
+            return Anchor(values, seal)
         decoded = tuple(msgspec.json.decode(value, type=kind | None) for value, kind in zip(values, types, strict=True))
     except (binascii.Error, msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise InvalidCursor("The cursor is not one that this service gave.") from error
     if not decoded or decoded[-1] is None or not all(map(is_usable, decoded)) or encode_cursor(query, decoded) != text:
         raise InvalidCursor("The cursor was edited, or belongs to another filter or sort.")
     return decoded
+
+
+def values_at(query: Query, anchor: Anchor, values: tuple[SortValue, ...] | None) -> tuple[SortValue, ...]:
+    """The place of an anchor; ``values``: its record's, None where it is gone.
+
+    Raises InvalidCursor when they are not those that the cursor was given for.
+    """
+    if values is None or _fingerprint(query, values) != anchor.seal:
+        raise InvalidCursor("The cursor was edited, belongs to another query, or stands on a record that has changed.")
+    return values
+
+
+def _encoded(seal: str, place: SortValue | tuple[SortValue, ...]) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode((seal, place))).rstrip(b"=").decode()
 
 
 def _fingerprint(query: Query, values: tuple[SortValue, ...]) -> str:

@@ -38,8 +38,8 @@ def page_response(call: Call, asked: ListRequest, result: QueryResult) -> web.Re
     if result.total is not None:
         page["total_exact"] = result.total_exact
     page["next_cursor"] = cursor
-    link = {"Link": list_parameters.next_link(call.request.rel_url.raw_path, asked, cursor)} if cursor else None
-    return json_response(page, headers=link)
+    link = list_parameters.next_link(call.request.rel_url.raw_path, asked, cursor) if cursor else None
+    return json_response(page, headers={"Link": link} if link else None)
 
 
 async def streamed_response(

@@ -14,7 +14,7 @@ The control words win over fields of the same name.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import urlencode
 
 import msgspec
@@ -24,6 +24,7 @@ from domain.model.collections import Collection
 from domain.model.query import (
     MAX_CONDITIONS,
     MAX_PAGE_SIZE,
+    Anchor,
     And,
     Condition,
     CountMode,
@@ -34,6 +35,7 @@ from domain.model.query import (
     decode_cursor,
     encode_cursor,
     operand_type,
+    values_at,
 )
 from domain.model.records import Record
 from domain.services import query_rules
@@ -41,6 +43,7 @@ from entrypoints.http.parameters import Pairs, singles, whole, word
 
 PAGE_SIZE = 20
 MAX_DEPTH = 100_000  # page * page_size; further on by cursor
+MAX_LINK = 8_000  # bytes; common clients refuse a response whose header has more
 CONTROLS = (
     "page",
     "page_size",
@@ -65,6 +68,7 @@ class ListRequest(msgspec.Struct, frozen=True, kw_only=True):
     page: int | None  # None where a cursor leads
     fields: tuple[str, ...] | None  # of the answer; ``revision`` may be among them
     strong: bool  # flush first
+    anchor: Anchor | None = None  # the place of a cursor that names its record only; ``located`` finds it
     pairs: Pairs  # as sent, for the link to the next page
 
 
@@ -88,26 +92,45 @@ def parse(collection: Collection, pairs: Pairs, *fixed: Condition) -> ListReques
         fields=None if fields is None else tuple(name for name in fields if name != query_rules.REVISION),
         count=_count(control),
     )
+    anchor = None
     if "cursor" in control:
         types = tuple(operand_type(collection.by_name[key.field]) for key in sort)
-        query = msgspec.structs.replace(query, after=decode_cursor(query, control["cursor"], types))
+        place = decode_cursor(query, control["cursor"], types)
+        if isinstance(place, Anchor):
+            anchor = place
+        else:
+            query = msgspec.structs.replace(query, after=place)
     strong = word(control, "consistency", ("eventual", "strong")) == "strong"
-    return ListRequest(query=query, page=page, fields=fields, strong=strong, pairs=pairs)
+    return ListRequest(query=query, page=page, fields=fields, strong=strong, pairs=pairs, anchor=anchor)
+
+
+async def located(
+    collection: Collection, asked: ListRequest, read: Callable[[str], Awaitable[Record | None]]
+) -> ListRequest:
+    """The same list with the place of its cursor; ``read`` gives the record of a key.
+
+    Raises InvalidCursor where the record that the cursor names is gone or was changed.
+    """
+    if asked.anchor is None:
+        return asked
+    record = await read(asked.anchor.key) if query_rules.is_identifier(asked.anchor.key) else None
+    values = None if record is None else _values(collection, record, asked.query)
+    after = values_at(asked.query, asked.anchor, values)
+    return msgspec.structs.replace(asked, query=msgspec.structs.replace(asked.query, after=after))
 
 
 def next_cursor(collection: Collection, asked: ListRequest, result: QueryResult) -> str | None:
     """The place behind the last item, None at the end."""
     if not result.more or not result.items:
         return None
-    last = result.items[-1]
-    values = tuple(_value(collection, last, key.field) for key in asked.query.sort)
-    return encode_cursor(asked.query, values)
+    return encode_cursor(asked.query, _values(collection, result.items[-1], asked.query))
 
 
-def next_link(path: str, asked: ListRequest, cursor: str) -> str:
-    """The ``Link`` header to the next page: the same parameters, led by the cursor."""
+def next_link(path: str, asked: ListRequest, cursor: str) -> str | None:
+    """The ``Link`` header to the next page: the same parameters, led by the cursor; None where it is too long."""
     kept = [(name, value) for name, value in asked.pairs if name not in ("page", "cursor")]
-    return f'<{path}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'
+    link = f'<{path}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'
+    return link if len(link) <= MAX_LINK else None
 
 
 def _filters(collection: Collection, pairs: Pairs) -> list[Condition]:
@@ -182,6 +205,10 @@ def _count(control: Mapping[str, str]) -> CountMode:
 
 def _words(control: Mapping[str, str], name: str) -> list[str]:
     return [part.strip() for part in control[name].split(",")] if name in control else []
+
+
+def _values(collection: Collection, record: Record, query: Query) -> tuple[SortValue, ...]:
+    return tuple(_value(collection, record, key.field) for key in query.sort)
 
 
 def _value(collection: Collection, record: Record, field: str) -> SortValue:

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from domain.errors import AbilityMissing, InvalidRecords, RecordNotFound
 from domain.model.changes import ChangeResult
+from domain.model.query import Condition
 from domain.services import strict_json
 from domain.services.query_rules import checked_key
 from entrypoints.http import list_parameters, media, preconditions
@@ -13,6 +14,7 @@ from entrypoints.http.answers import json_response, page_response
 from entrypoints.http.body import read_body
 from entrypoints.http.call import Call
 from entrypoints.http.errors import summary
+from entrypoints.http.list_parameters import ListRequest
 from entrypoints.http.ndjson import Intake
 from entrypoints.http.parameters import only, pairs_of, word
 from entrypoints.http.resource import moved
@@ -53,7 +55,7 @@ async def patch_many(call: Call) -> web.Response:
 
 async def find(call: Call) -> web.Response:
     """One page of a collection."""
-    asked = list_parameters.parse(call.resource.collection, pairs_of(call.request))
+    asked = await list_asked(call)
     found = await call.services.query.find(call.resource.collection, asked.query, strong=asked.strong)
     return page_response(call, asked, found)
 
@@ -89,6 +91,13 @@ async def delete(call: Call) -> web.Response:
     tags = preconditions.if_match(call.request)
     await call.services.changes.delete(call.resource.collection, key_of(call), if_match=tags, origin=call.origin)
     return web.Response(status=204)
+
+
+async def list_asked(call: Call, *fixed: Condition) -> ListRequest:
+    """The list that the parameters ask for. Raises InvalidParameter, InvalidCursor."""
+    collection, visible = call.resource.collection, call.services.query.visible
+    asked = list_parameters.parse(collection, pairs_of(call.request), *fixed)
+    return await list_parameters.located(collection, asked, lambda key: visible(collection, key))
 
 
 def key_of(call: Call) -> str:

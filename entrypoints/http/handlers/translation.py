@@ -11,11 +11,11 @@ from aiohttp import web
 from domain.model.query import Condition, Operator
 from domain.model.records import Record
 from domain.services.query_rules import checked_key
-from entrypoints.http import list_parameters, preconditions, wire
+from entrypoints.http import preconditions, wire
 from entrypoints.http.answers import json_response, page_response, streamed_response
 from entrypoints.http.call import Call
-from entrypoints.http.handlers.records import key_of, not_modified
-from entrypoints.http.parameters import only, pairs_of
+from entrypoints.http.handlers.records import key_of, list_asked, not_modified
+from entrypoints.http.parameters import only
 from entrypoints.http.resource import Resource
 from entrypoints.http.wire import Document
 
@@ -37,13 +37,13 @@ async def session_tasks(call: Call) -> web.Response:
     collection = call.resource.collection
     session_id = checked_key(collection, call.request.match_info["session_id"])
     of_session = Condition("session_id", Operator.EQ, (session_id,))
-    asked = list_parameters.parse(collection, pairs_of(call.request), of_session)
+    asked = await list_asked(call, of_session)
     return page_response(call, asked, await call.services.query.find(collection, asked.query, strong=asked.strong))
 
 
 async def incomplete_sessions(call: Call) -> web.Response:
     """One page of the sessions that can be restored."""
-    asked = list_parameters.parse(call.resource.collection, pairs_of(call.request))
+    asked = await list_asked(call)
     return page_response(call, asked, await call.services.recovery.incomplete(asked.query, strong=asked.strong))
 
 

@@ -94,6 +94,37 @@ async def test_links_lead_through_the_whole_list_once(filled: Running, sort: str
     assert len(found) == 9
 
 
+async def test_a_list_sorted_by_long_texts_is_paged_like_any_other(service: Running) -> None:
+    long = [task(f"t{i}", source_text=chr(0x1F600 + i) * 30_000) for i in range(4)]
+    await service.post(f"{API}/tasks/batch", {"tasks": long})
+    await service.stored()
+    found: list[Any] = []
+    url: Any = f"{API}/tasks?sort_by=source_text&order=desc&page_size=1"
+    while url:
+        status, page, response = await service.get(url)
+        assert status == 200
+        found += page["items"]
+        url = response.links["next"]["url"] if "next" in response.links else None
+    assert [item["task_id"] for item in found] == ["t3", "t2", "t1", "t0"]
+
+
+async def test_a_long_place_is_lost_when_its_record_changes(service: Running) -> None:
+    long = [task(f"t{i}", source_text=f"{i}" * 30_000) for i in range(3)]
+    await service.post(f"{API}/tasks/batch", {"tasks": long})
+    await service.stored()
+    address = f"{API}/tasks?sort_by=source_text&page_size=1"
+    cursor = (await service.get(address))[1]["next_cursor"]
+    await service.ask("PATCH", f"{API}/tasks/t0", json={"source_text": "0"})
+    status, problem, _ = await service.get(f"{address}&cursor={cursor}")
+    assert (status, problem["code"]) == (400, "invalid_cursor")
+    assert "has changed" in problem["detail"]
+
+
+async def test_a_link_that_clients_would_choke_on_is_left_out(filled: Running) -> None:
+    status, page, response = await filled.get(f"{API}/tasks?page_size=1&task_id__nin={','.join(['x' * 50] * 155)}")
+    assert (status, page["next_cursor"] is not None, "Link" in response.headers) == (200, True, False)
+
+
 async def test_with_a_cursor_the_total_is_only_counted_on_demand(filled: Running) -> None:
     cursor = (await filled.get(f"{API}/tasks?page_size=4"))[1]["next_cursor"]
     _, found, _ = await filled.get(f"{API}/tasks?page_size=4&cursor={cursor}")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from domain.errors import InvalidCursor, InvalidParameter
 from domain.model.query import (
+    Anchor,
     And,
     Condition,
     Not,
@@ -23,6 +24,7 @@ from domain.model.query import (
     decode_cursor,
     encode_cursor,
     ordered,
+    values_at,
 )
 from domain.model.translation import SESSIONS, TASKS
 
@@ -39,6 +41,25 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=64)
 @given(moments | st.none(), texts)
 def test_a_cursor_is_read_back_as_it_was_given(moment, key):
     assert decode_cursor(QUERY, encode_cursor(QUERY, (moment, key)), TYPES) == (moment, key)
+
+
+def test_long_values_stay_out_of_a_cursor_and_are_sealed_in_it():
+    values = ("x" * 500_000, "key")
+    text = encode_cursor(QUERY, values)
+    anchor = decode_cursor(QUERY, text, (str, str))
+    assert len(text) < 100
+    assert isinstance(anchor, Anchor)
+    assert (anchor.key, values_at(QUERY, anchor, values)) == ("key", values)
+    for other in (None, ("x" * 499_999, "key"), ("x" * 500_000, "other")):
+        with pytest.raises(InvalidCursor):
+            values_at(QUERY, anchor, other)
+    with pytest.raises(InvalidCursor):
+        values_at(Query(sort=SORT, filter=Condition("status", Operator.EQ, ("pending",))), anchor, values)
+    with pytest.raises(InvalidCursor):
+        decode_cursor(QUERY, text + "A", (str, str))
+    surrogate = base64.urlsafe_b64encode(b'["\\ud800","\\ud800"]').rstrip(b"=").decode()
+    with pytest.raises(InvalidCursor):
+        decode_cursor(QUERY, surrogate, (str, str))
 
 
 def test_a_cursor_needs_no_escaping_in_an_address():
