@@ -7,6 +7,8 @@ from enum import IntEnum
 
 import msgspec
 
+RECORD_WEIGHT = 256  # bytes that a record counts for in the pending log's bound, beside its text
+
 
 class FrameKind(IntEnum):
     """What a frame's payload is."""
@@ -41,7 +43,7 @@ class FrameDraft(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def weight(self) -> int:
         """Bytes that the frame counts for in the pending log's bound: payload + 256 a record."""
-        return len(self.payload) + 256 * self.count
+        return len(self.payload) + RECORD_WEIGHT * self.count
 
 
 class Frame(FrameDraft, frozen=True, kw_only=True):
@@ -76,3 +78,8 @@ class BufferDepth(msgspec.Struct, frozen=True, kw_only=True):
     def records(self) -> int:
         """Records that wait; derived, so that it cannot drift from the log."""
         return self.head - self.committed
+
+    @property
+    def weight(self) -> int:
+        """Bytes that what waits counts for in the pending log's bound."""
+        return self.payload_bytes + RECORD_WEIGHT * self.records

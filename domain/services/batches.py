@@ -12,7 +12,7 @@ from domain.model.frames import Frame
 from domain.model.policies import BufferPolicy
 from domain.model.receipts import DeadLetter
 from domain.model.records import Record, greater
-from domain.model.revisions import nth
+from domain.model.revisions import nth, run
 from domain.services.schema import RecordSchema, raw_records
 
 _by_key = attrgetter("key")
@@ -72,8 +72,7 @@ def collapse(records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
 class Refused(msgspec.Struct, frozen=True, kw_only=True):
     """A record that can never be stored as it is."""
 
-    revision: int | None  # None where not even a record could be made of the text
-    sequence: int | None = None
+    revision: int  # which record
     code: str
     detail: str
 
@@ -90,27 +89,25 @@ def readable(schema: RecordSchema, batch: Batch) -> tuple[list[Record], list[Ref
                 if isinstance(judged, Record):
                     records.append(judged)
                 else:
-                    place = frame.sequence + index
-                    refused.append(Refused(revision=None, sequence=place, code="invalid_record", detail=judged))
+                    number = nth(frame.first_revision, index)
+                    refused.append(Refused(revision=number, code="invalid_record", detail=judged))
     return records, refused
 
 
-def dead_letter(collection: Collection, batch: Batch, refused: Refused, failed_at: str) -> DeadLetter:
-    """The letter of a refused record, with its text as received."""
-    frame, index = _locate(batch, refused)
-    raws = _raws(frame)
-    raw = raws[index] if index < len(raws) else frame.payload
-    return DeadLetter(
-        lane=collection.name,
-        sequence=frame.sequence + index,
-        key=_key_in(raw, collection.key),
-        record=raw,
-        revision=_revision(frame, index),
-        accepted_at=frame.accepted_at.isoformat(),
-        failed_at=failed_at,
-        code=refused.code,
-        detail=refused.detail,
-    )
+def dead_letters(collection: Collection, batch: Batch, refused: Sequence[Refused], failed_at: str) -> list[DeadLetter]:
+    """The letters of refused records, each with its text as received."""
+    reasons = {item.revision: item for item in refused}
+    letters: list[DeadLetter] = []
+    for frame in batch.frames:
+        numbers = run(frame.first_revision, frame.count)
+        if reasons.keys().isdisjoint(numbers):
+            continue
+        raws = _raws(frame)
+        for index, number in enumerate(numbers):
+            if number in reasons:
+                raw = bytes(raws[index]) if index < len(raws) else frame.payload
+                letters.append(_letter(collection, frame, index, raw, reasons[number], failed_at))
+    return letters
 
 
 def is_due(policy: BufferPolicy, records: int, size: int, payload_bytes: int) -> str | None:
@@ -120,23 +117,27 @@ def is_due(policy: BufferPolicy, records: int, size: int, payload_bytes: int) ->
     return "bytes" if payload_bytes >= policy.batch_bytes else None
 
 
-def _locate(batch: Batch, refused: Refused) -> tuple[Frame, int]:
-    for frame in batch.frames:
-        for index in range(frame.count):
-            if refused.sequence == frame.sequence + index or refused.revision == _revision(frame, index):
-                return frame, index
-    raise LookupError("The refused record is not of this batch.")
+def _letter(
+    collection: Collection, frame: Frame, index: int, raw: bytes, reason: Refused, failed_at: str
+) -> DeadLetter:
+    return DeadLetter(
+        lane=collection.name,
+        sequence=frame.sequence + index,
+        key=_key_in(raw, collection.key),
+        record=raw,
+        revision=reason.revision,
+        accepted_at=frame.accepted_at.isoformat(),
+        failed_at=failed_at,
+        code=reason.code,
+        detail=reason.detail,
+    )
 
 
-def _revision(frame: Frame, index: int) -> int:
-    return nth(frame.first_revision, index)
-
-
-def _raws(frame: Frame) -> list[bytes]:
+def _raws(frame: Frame) -> Sequence[msgspec.Raw]:
     try:
-        return [bytes(raw) for raw in raw_records(frame.payload)]
-    except (ValueError, RecursionError, msgspec.MsgspecError):
-        return []
+        return raw_records(frame.payload)
+    except (ValueError, RecursionError):
+        return ()
 
 
 def _key_in(raw: bytes, key: str) -> str:

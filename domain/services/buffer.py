@@ -16,7 +16,7 @@ from domain.errors import (
 from domain.model.changes import Acceptance
 from domain.model.collections import Collection
 from domain.model.frames import BufferDepth, Frame, FrameDraft, FrameHeaders, FrameKind
-from domain.model.observations import BufferMeasured, LogReplayed, RecordsAccepted, ServiceStarting
+from domain.model.observations import BufferMeasured, FlushFailed, LogReplayed, RecordsAccepted, ServiceStarting
 from domain.model.origin import Origin
 from domain.model.policies import BufferPolicy
 from domain.model.receipts import Receipt
@@ -31,7 +31,7 @@ from ports.write_buffer import WriteBuffer
 NOBODY = Origin()
 RETRY_SOON = 1.0  # seconds
 _PARTITION = 0
-_PORTION = 8 * 1024 * 1024  # bytes read at a time in a replay
+_PORTION = 1024 * 1024  # bytes read at a time in a replay: what intake waits for
 
 
 class _Lane:
@@ -43,11 +43,12 @@ class _Lane:
         self.view = PendingView(schema)
         self.epoch = 0
         self.in_flight = 0  # weight of frames on their way to the disk
+        self.unseen = 0  # weight of a former run's frames that are not indexed yet
         self.replayed = asyncio.Event()
 
     @property
     def weight(self) -> int:
-        return self.view.weight + self.in_flight
+        return self.view.weight + self.in_flight + self.unseen
 
 
 class BufferManager:
@@ -83,6 +84,7 @@ class BufferManager:
         self._observer(ServiceStarting(instance=self.instance))
         for name, lane in self._lanes.items():
             depth = await self._buffer.depth(name)
+            lane.unseen = depth.weight
             lane.epoch = (await self._receipts.open_epoch(name, depth.head + 1)).number
             self._replays.append(asyncio.create_task(self._replay(lane, depth), name=f"replay {name}"))
         self._accepting = True
@@ -151,6 +153,7 @@ class BufferManager:
         """Take whole records that build on base revisions; they are shown when their flush has judged them."""
         lane = self._lanes[collection.name]
         frame = await self._append(lane, checked, self._clock.now(), kind, headers_of(origin, bases))
+        lane.view.conceal(frame)
         self._acceptance(lane, frame, checked, origin)
         return frame
 
@@ -248,18 +251,36 @@ class BufferManager:
         begun = self._clock.monotonic()
         after = depth.committed
         while after < depth.head:
-            portion = await self._buffer.read(
-                lane.collection.name, _PARTITION, after, max_bytes=_PORTION, wait_seconds=0
-            )
+            portion = await self._portion(lane.collection.name, after)
             if not portion:
                 break
             for frame in portion:
                 if frame.last <= depth.head:
                     _show(lane, frame)
+                    lane.unseen -= frame.weight
             after = portion[-1].last
+        lane.unseen = 0
         lane.replayed.set()
         seconds = self._clock.monotonic() - begun
         self._observer(LogReplayed(collection=lane.collection.name, records=depth.records, seconds=seconds))
+
+    async def _portion(self, lane: str, after: int) -> Sequence[Frame]:
+        """The next frames of a replay; tries until the log can be read: reads and flushes wait for it."""
+        attempt = 0
+        while True:
+            try:
+                return await self._buffer.read(lane, _PARTITION, after, max_bytes=_PORTION, wait_seconds=0)
+            except PersistenceError as error:
+                attempt += 1
+                failed = FlushFailed(
+                    collection=lane,
+                    error=error.code,
+                    detail=error.detail,
+                    attempt=attempt,
+                    retry_in_seconds=RETRY_SOON,
+                )
+                self._observer(failed)
+                await asyncio.sleep(RETRY_SOON)
 
 
 def headers_of(origin: Origin, bases: tuple[int, ...] = ()) -> FrameHeaders:
@@ -283,9 +304,11 @@ def in_log(draft: FrameDraft, sequence: int) -> Frame:
 
 def _show(lane: _Lane, frame: Frame) -> None:
     if frame.headers.base_revisions:
-        return  # judged by its flush before anyone sees it
+        lane.view.conceal(frame)
+        return
     try:
         outline = lane.schema.outline(frame)
-    except (ValueError, RecursionError, PersistenceError):
-        return  # today's rules refuse it: its flush sends it to the dead letters
-    lane.view.add(frame, outline)
+    except (ValueError, OverflowError, RecursionError):
+        lane.view.conceal(frame)  # today's rules refuse it: its flush sends it to the dead letters
+    else:
+        lane.view.add(frame, outline)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from itertools import compress
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -13,6 +14,7 @@ from domain.errors import (
     FlushIncomplete,
     InvalidRecords,
     ItemError,
+    PayloadTooLarge,
     PreconditionFailed,
     RecordNotFound,
     RecordRefused,
@@ -23,7 +25,7 @@ from domain.model.changes import ChangeResult
 from domain.model.collections import Collection
 from domain.model.frames import Frame, FrameKind
 from domain.model.origin import Origin
-from domain.model.policies import BufferPolicy
+from domain.model.policies import MAX_BATCH_BYTES, BufferPolicy
 from domain.model.receipts import WriteException
 from domain.model.records import Record, Verdict
 from domain.services.buffer import NOBODY, BufferManager
@@ -31,6 +33,7 @@ from domain.services.flush import FlushEngine
 from domain.services.merging import Proposal, merged, proposal, proposals
 from domain.services.query import QueryService
 from domain.services.registry import StorageBackendRegistry
+from domain.services.rules import MAX_AHEAD
 from domain.services.schema import Checked, RecordSchema, Schemas, Tombstone, tombstone_outline
 from ports.abilities import ConditionalWrites
 from ports.ambient import Clock
@@ -103,7 +106,8 @@ class ChangeService:
     ) -> tuple[ChangeResult, ...]:
         """Merge many patches, each an object with its key; one result per item, in order.
 
-        Raises InvalidRecords where an item is no change at all; nothing is written then.
+        Raises InvalidRecords where an item is no change at all, and PayloadTooLarge where the whole records are more
+        than a frame may hold; nothing is written then.
         """
         todo: Sequence[Proposal] = proposals(collection, payload)
         results: dict[int, ChangeResult] = {}
@@ -165,13 +169,17 @@ class ChangeService:
         """One try of the items that have no final verdict yet."""
         ready: list[_Change] = []
         results: list[ChangeResult] = []
+        size = 0
         for change in todo:
             try:
                 base = await self._base(collection, change.key, None)
             except RecordNotFound as problem:
                 results.append(ChangeResult(index=change.index, key=change.key, verdict=None, problem=problem))
-            else:
-                ready.append(self._merge(collection, change, base))
+                continue
+            ready.append(self._merge(collection, change, base))
+            size += len(ready[-1].text)
+            if size > MAX_BATCH_BYTES:
+                raise PayloadTooLarge(f"The whole records have more than {MAX_BATCH_BYTES} bytes; send fewer at once.")
         return results + await self._attempt(collection, ready, origin)
 
     async def _attempt(self, collection: Collection, changes: Sequence[_Change], origin: Origin) -> list[ChangeResult]:
@@ -182,10 +190,11 @@ class ChangeService:
         schema = self._schemas.of(collection.name)
         checked = _checked(schema, changes, self._clock)
         written_at = checked.outline.updated_at
-        stale = [change for change, moment in zip(changes, written_at, strict=True) if moment < change.base.updated_at]
-        if stale:
-            fresh = [change for change in changes if change not in stale]
-            return [_stale(change) for change in stale] + await self._attempt(collection, fresh, origin)
+        late = [moment < change.base.updated_at for change, moment in zip(changes, written_at, strict=True)]
+        if any(late):
+            stale = [_stale(change) for change in compress(changes, late)]
+            fresh = [change for change, is_late in zip(changes, late, strict=True) if not is_late]
+            return stale + await self._attempt(collection, fresh, origin)
         bases = tuple(change.base.revision for change in changes)
         frame = await self._buffer.accept_conditional(collection, checked, bases, FrameKind.WRITE, origin=origin)
         exceptions = {found.sequence: found for found in await self._exceptions(collection, frame)}
@@ -224,10 +233,14 @@ class _KeyLocks:
 
 
 def _checked(schema: RecordSchema, changes: Sequence[_Change], clock: Clock) -> Checked:
-    """The whole records of the changes, judged like any batch; faults point at the items as they were sent."""
+    """The whole records of the changes, judged like any batch; faults point at the items as they were sent.
+
+    What the stored records say is no news, even if the clock was set back since: they may be as far ahead as they are.
+    """
     payload = b"[" + b",".join(change.text for change in changes) + b"]"
+    latest = max(max(change.base.created_at, change.base.updated_at) for change in changes)
     try:
-        return schema.check(payload, clock.now())
+        return schema.check(payload, max(clock.now(), latest - MAX_AHEAD))
     except InvalidRecords as problem:
         places = [change.index for change in changes]
         raise InvalidRecords(problem.detail, errors=tuple(_moved(error, places) for error in problem.errors)) from None

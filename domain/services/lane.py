@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
 import msgspec
 
@@ -15,8 +17,8 @@ from domain.model.observations import BatchFlushed, CollectionPaused, FlushFaile
 from domain.model.policies import MAX_STATEMENT_RECORDS, BufferPolicy
 from domain.model.receipts import WriteException
 from domain.model.records import ConditionalWrite, Record, Verdict
-from domain.model.revisions import run
-from domain.services.batches import Batch, Refused, collapse, cut, dead_letter, is_due, readable
+from domain.model.revisions import nth, run
+from domain.services.batches import Batch, Refused, collapse, cut, dead_letters, is_due, readable
 from domain.services.pace import SizeTrigger, delay, is_structural
 from domain.services.registry import StorageBackendRegistry
 from domain.services.schema import RecordSchema
@@ -25,6 +27,8 @@ from ports.ambient import Clock, Observer
 from ports.dead_letters import DeadLetters
 from ports.receipts import Receipts
 from ports.write_buffer import WriteBuffer
+
+T = TypeVar("T")
 
 PRIMARY = "primary"
 _PARTITION = 0
@@ -57,7 +61,7 @@ class Lane:
         self._parts = parts
         self._applied = -1  # unknown before the drain begins
         self._frames: list[Frame] = []  # read and not yet applied
-        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self._waiters: dict[asyncio.Future[None], int] = {}
         self._hurry = asyncio.Event()
 
     async def applied_through(self, through: int) -> None:
@@ -65,19 +69,23 @@ class Lane:
         if self._applied >= through:
             return
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append((through, done))
+        self._waiters[done] = through
         self._hurry.set()
-        await done
+        try:
+            await done
+        finally:
+            self._waiters.pop(done, None)
 
     async def drain(self, applied: Callable[[str, int], None]) -> None:
         """Apply batch after batch until cancelled; tells ``applied`` after each."""
         name = self.collection.name
-        self._reached((await self._parts.buffer.depth(name)).committed)
+        depth = await self._patiently(partial(self._parts.buffer.depth, name))
+        self._reached(depth.committed)
         while True:
-            trigger = await self._next_trigger()
+            trigger = await self._patiently(self._next_trigger)
             batch = cut(self._frames, self.trigger.records)
             begun = self._parts.clock.monotonic()
-            statuses = await self._until_applied(batch)
+            statuses = await self._patiently(partial(self._apply, batch))
             seconds = self._parts.clock.monotonic() - begun
             self.trigger.learn(seconds)
             del self._frames[: len(batch.frames)]
@@ -87,29 +95,30 @@ class Lane:
 
     def _reached(self, through: int) -> None:
         self._applied = through
-        for target, done in self._waiters:
-            if target <= through and not done.done():
-                done.set_result(None)
-        self._waiters = [(target, done) for target, done in self._waiters if not done.done()]
+        for done, target in list(self._waiters.items()):
+            if target <= through:
+                del self._waiters[done]
+                if not done.done():
+                    done.set_result(None)
         if not self._waiters:
             self._hurry.clear()
 
     async def _next_trigger(self) -> str:
         """Wait until a batch is due and its frames are read; returns why it is."""
-        if self._frames and sum(frame.count for frame in self._frames) >= self.trigger.records:
-            return "size"
         while not self._frames:
-            await self._read_on(wait_seconds=_IDLE_WAIT)
+            await self._read_on(self._parts.policy.batch_bytes, wait_seconds=_IDLE_WAIT)
+        records, held = sum(frame.count for frame in self._frames), sum(len(frame.payload) for frame in self._frames)
+        if trigger := is_due(self._parts.policy, records, self.trigger.records, held):
+            return trigger
         trigger = await self._linger()
-        await self._read_on(wait_seconds=0)
+        await self._read_on(self._parts.policy.batch_bytes - held, wait_seconds=0)
         return trigger
 
-    async def _read_on(self, *, wait_seconds: float) -> None:
+    async def _read_on(self, max_bytes: int, *, wait_seconds: float) -> None:
         after = self._frames[-1].last if self._frames else self._applied
-        size = self._parts.policy.batch_bytes
         name = self.collection.name
         self._frames += await self._parts.buffer.read(
-            name, _PARTITION, after, max_bytes=size, wait_seconds=wait_seconds
+            name, _PARTITION, after, max_bytes=max_bytes, wait_seconds=wait_seconds
         )
 
     async def _linger(self) -> str:
@@ -128,18 +137,18 @@ class Lane:
                 continue
         return "request"
 
-    async def _until_applied(self, batch: Batch) -> Counter[str]:
-        """Try for ever; an outage never turns good records into dead letters."""
+    async def _patiently(self, step: Callable[[], Awaitable[T]]) -> T:
+        """Try for ever; an outage neither ends the drain nor turns good records into dead letters."""
         while True:
             try:
-                statuses = await self._apply(batch)
+                done = await step()
             except PersistenceError as error:
                 await self._back_off(error)
             except Exception as error:  # a bug must not end the drain: it would look like an outage without a cause
                 await self._back_off(BackendUnavailable(f"{type(error).__name__}: {error}"))
             else:
                 self.attempt, self.paused, self.last_error = 0, False, None
-                return statuses
+                return done
 
     async def _back_off(self, error: PersistenceError) -> None:
         self.attempt += 1
@@ -164,14 +173,16 @@ class Lane:
         """Database commit, then state, then the watermark: a crash between them only repeats work."""
         records, refused = readable(self._schema, batch)
         exceptions: list[WriteException] = []
+        frame = batch.frames[0]
         if batch.conditional:
-            exceptions, more = await self._store_conditional(batch.frames[0], records)
+            exceptions, more = await self._store_conditional(frame, records)
         else:
             more = await self._store(records)
+        lost = {item.revision for item in more}
+        lost.update(nth(frame.first_revision, found.sequence - frame.sequence) for found in exceptions)
         await self._settle(batch, [*refused, *more], exceptions)
         name = self.collection.name
         await self._parts.buffer.commit(name, _PARTITION, PRIMARY, batch.through)
-        lost = {item.revision for item in more}
         return Counter(self._status(record) for record in records if not lost or record.revision not in lost)
 
     async def _store(self, records: Sequence[Record]) -> list[Refused]:
@@ -239,7 +250,7 @@ class Lane:
             return
         parts = self._parts
         failed_at = parts.clock.now().isoformat()
-        letters = [dead_letter(self.collection, batch, item, failed_at) for item in refused]
+        letters = dead_letters(self.collection, batch, refused, failed_at)
         discard = parts.policy.on_failure == "discard"
         verdict = Verdict.DISCARDED if discard else Verdict.DEAD_LETTERED
         if letters and not discard:

@@ -9,7 +9,9 @@ import msgspec
 from domain.errors import InvalidRecords, ItemError, MalformedBody
 from domain.model.collections import Collection, Field, FieldType
 from domain.model.records import Record, Value
+from domain.services import strict_json
 from domain.services.faults import MAX_ERRORS, fault
+from domain.services.rules import BATCH_DEPTH
 from domain.services.schema import elements
 
 Members = dict[str, msgspec.Raw]
@@ -30,6 +32,7 @@ def proposals(collection: Collection, payload: bytes) -> list[Proposal]:
 
     Raises InvalidRecords (no array, empty, no object, no key, a key twice), PayloadTooLarge, MalformedBody.
     """
+    strict_json.check(payload, BATCH_DEPTH)
     found: dict[str, Proposal] = {}
     faults: list[ItemError] = []
     raws = elements(payload)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Iterable
+from itertools import chain
 
 import msgspec
 
@@ -11,6 +13,8 @@ from domain.model import revisions
 from domain.model.frames import Frame
 from domain.model.records import Record, Version
 from domain.services.schema import Outline, RecordSchema
+
+_NOTHING = Outline(keys=(), created_at=(), updated_at=(), parents=())
 
 
 class _Waiting:
@@ -46,27 +50,31 @@ class PendingView:
         """Show a durable frame; one that is applied already (the flush was faster) is ignored."""
         if frame.last <= self._applied:
             return
-        waiting = _Waiting(frame, outline)
-        place = bisect_right(self._begins, frame.sequence)  # at the end, but for a replay
-        self._begins.insert(place, frame.sequence)
-        self._frames.insert(place, waiting)
+        self._keep(_Waiting(frame, outline))
         fresh = dict(zip(outline.keys, range(frame.sequence, frame.last + 1), strict=True))
         if len(fresh) == frame.count and self._greatest.keys().isdisjoint(fresh):
             self._greatest.update(fresh)
         else:
             for sequence, key in enumerate(outline.keys, frame.sequence):
                 self._put(key, sequence)
-        self._parents.update(waiting.parents)
-        self.weight += frame.weight
+
+    def conceal(self, frame: Frame) -> None:
+        """Count a durable frame that nobody may see before its flush has judged it."""
+        if frame.last > self._applied:
+            self._keep(_Waiting(frame, _NOTHING))
 
     def applied(self, through: int) -> None:
         """Forget the frames whose records are all stored."""
         self._applied = max(self._applied, through)
-        done = 0
-        while done < len(self._frames) and self._frames[done].frame.last <= through:
-            self._forget(self._frames[done])
-            done += 1
-        del self._frames[:done], self._begins[:done]
+        done = bisect_right(self._frames, through, key=lambda waiting: waiting.frame.last)
+        gone = self._frames[:done]
+        if gone:
+            keys = chain.from_iterable(waiting.outline.keys for waiting in gone)
+            self._forget_keys(keys, gone[-1].frame.last)
+            del self._frames[:done], self._begins[:done]
+        for waiting in gone:
+            self._forget_parents(waiting.parents)
+            self.weight -= waiting.frame.weight
 
     def get(self, key: str) -> Record | None:
         """The greatest pending version (a tombstone too) with the earliest pending ``created_at``."""
@@ -98,24 +106,34 @@ class PendingView:
         self._greatest[key] = greater
         self._others.setdefault(key, []).append(smaller)
 
-    def _forget(self, waiting: _Waiting) -> None:
+    def _keep(self, waiting: _Waiting) -> None:
+        place = bisect_right(self._begins, waiting.frame.sequence)  # at the end, but for a replay
+        self._begins.insert(place, waiting.frame.sequence)
+        self._frames.insert(place, waiting)
+        self._parents.update(waiting.parents)
+        self.weight += waiting.frame.weight
+
+    def _forget_keys(self, keys: Iterable[str], through: int) -> None:
+        """All at once: a key that is written again and again is then looked at once a batch."""
         if self._others:
-            for key in set(waiting.outline.keys):
-                self._drop(key, waiting.frame.last)
+            for key in set(keys):
+                self._drop(key, through)
         else:
-            for key in waiting.outline.keys:
+            for key in keys:
                 del self._greatest[key]
-        self._parents.subtract(waiting.parents)
-        for parent in waiting.parents:
-            if not self._parents[parent]:
-                del self._parents[parent]
-        self.weight -= waiting.frame.weight
 
     def _drop(self, key: str, through: int) -> None:
         """Take a key's writes up to a record out; what remains is shown, though the store may hold a greater one."""
         sequences = (self._greatest.pop(key), *self._others.pop(key, ()))
-        remaining = sorted((each for each in sequences if each > through), key=self._version)
+        remaining = [each for each in sequences if each > through]
         if remaining:
-            self._greatest[key] = remaining.pop()
+            self._greatest[key] = greatest = max(remaining, key=self._version)
+            remaining.remove(greatest)
         if remaining:
             self._others[key] = remaining
+
+    def _forget_parents(self, parents: Counter[str]) -> None:
+        self._parents.subtract(parents)
+        for parent in parents:
+            if not self._parents[parent]:
+                del self._parents[parent]

@@ -59,7 +59,8 @@ class QueryService:
         await self._flush.flush(collections, self._deadline)
 
     async def progress(self, session_id: str) -> SessionProgress:
-        """A session's stored tasks by status, and how many of its task records still wait."""
+        """A session's stored tasks by status, and how many of its task records still wait. Raises Replaying."""
+        await self._buffer.replayed(TASKS.name, self._deadline)
         of_session = Condition("session_id", Operator.EQ, (session_id,))
         pending = self._buffer.pending_of_parent(TASKS, session_id)
         counts = await self._registry.ability(TASKS, Counting).count_by(TASKS, "status", of_session)

@@ -82,6 +82,7 @@ class RecordSchema:
         self._getters = [(field, attrgetter(field.name)) for field in collection.data_fields]
         self._key: Callable[[Any], str] = attrgetter(collection.key)
         self._parent = attrgetter(collection.parent) if collection.parent else None
+        self._opened: tuple[bytes, Sequence[msgspec.Raw]] = (b"", ())
         self._judged = [(f, attrgetter(f.name)) for f in collection.data_fields if f.type in _JUDGED or f.max_bytes]
 
     def check(self, payload: bytes, accepted_at: datetime, *, partial: bool = False) -> Checked:
@@ -115,7 +116,7 @@ class RecordSchema:
 
     def record_at(self, frame: Frame, index: int) -> Record:
         """One record of a frame, without decoding the others."""
-        raw = _RAWS.decode(frame.payload)[index]
+        raw = self._raws_of(frame)[index]
         number = revisions.nth(frame.first_revision, index)
         if frame.kind is FrameKind.DELETE:
             return self._tombstone(msgspec.json.decode(raw, type=Tombstone), number)
@@ -130,6 +131,14 @@ class RecordSchema:
             except (*_DECODE_ERRORS, IndexError, OverflowError) as error:
                 judged.append(str(error))
         return judged
+
+    def _raws_of(self, frame: Frame) -> Sequence[msgspec.Raw]:
+        """A frame's records as received; the latest stays open, because who asks for one often asks for the next."""
+        payload, raws = self._opened
+        if payload is not frame.payload:
+            raws = raw_records(frame.payload)
+            self._opened = (frame.payload, raws)
+        return raws
 
     def _doubtful(self, payload: bytes, bodies: Sequence[Any], outline: Outline, accepted_at: datetime) -> bool:
         """Whether some record might break a rule that the decoder does not know."""

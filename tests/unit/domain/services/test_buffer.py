@@ -7,13 +7,15 @@ import pytest
 from domain.errors import (
     BufferFull,
     Draining,
+    FlushIncomplete,
     InvalidRecords,
     JournalFailed,
     JournalFull,
     ReceiptElsewhere,
     ReceiptNotFound,
+    Replaying,
 )
-from domain.model.observations import LogReplayed, RecordsAccepted
+from domain.model.observations import FlushFailed, LogReplayed, RecordsAccepted
 from domain.model.policies import BufferPolicy
 from domain.model.receipts import Receipt, ReceiptState
 from domain.model.translation import SESSIONS, TASKS
@@ -217,3 +219,50 @@ async def test_positions_that_a_crash_cut_away_answer_lost():
     house.build()
     async with house.running(draining=False):
         assert (await house.receipt_service.status(str(receipt))).state is ReceiptState.LOST
+
+
+class UnreadableLog(BrokenLog):
+    """A pending log that cannot be read for a while: too many open files, say."""
+
+    async def append(self, lane, draft):
+        return await self.inner.append(lane, draft)
+
+    async def read(self, *args, **options):
+        if self.error:
+            raise self.error
+        return await self.inner.read(*args, **options)
+
+
+async def test_a_former_run_counts_against_the_bound_before_it_is_indexed_and_a_failed_read_is_repeated(monkeypatch):
+    monkeypatch.setattr("domain.services.buffer.RETRY_SOON", 0.01)
+    house = House(policy=BufferPolicy(max_bytes=20_000, linger_seconds=0.001, read_deadline_seconds=0.05))
+    async with house.running(draining=False):
+        await house.post(*(task(f"t{i}") for i in range(30)))
+    house.write_buffer = log = UnreadableLog(house, JournalFailed("Reading failed: too many open files."))
+    house.build()
+    async with house.running():
+        with pytest.raises(BufferFull):
+            await house.post(*(task(f"n{i}") for i in range(10)))
+        with pytest.raises(Replaying):
+            await house.query.progress("s1")
+        assert "too many" in house.observed(FlushFailed)[0].detail
+        log.error = None
+        await house.buffer.replayed(TASKS.name, 5)
+        await house.flush.flush([TASKS], 5)
+        await house.post(*(task(f"n{i}") for i in range(10)))
+
+
+async def test_a_drain_outlives_a_log_that_cannot_be_read():
+    house = House()
+    house.write_buffer = log = UnreadableLog(house, JournalFailed("Reading failed: too many open files."))
+    house.build()
+    async with house.running():
+        await house.post(task())
+        with pytest.raises(FlushIncomplete, match="too many open files"):
+            await house.flush.flush([TASKS], 0.1)
+        assert house.flush.states()[TASKS.name].attempt
+        log.error = None
+        await house.flush.flush([TASKS], 10)
+
+        assert house.flush.states()[TASKS.name].attempt == 0
+        assert await house.backend.read(TASKS, "t1")

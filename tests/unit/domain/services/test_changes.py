@@ -2,19 +2,25 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from domain.errors import (
+    BackendUnavailable,
+    BufferFull,
+    FlushIncomplete,
     InvalidRecords,
     MalformedBody,
+    PayloadTooLarge,
     PreconditionFailed,
     RecordNotFound,
     RecordRefused,
     VersionStale,
     WriteConflict,
 )
+from domain.model.policies import BufferPolicy
 from domain.model.records import Verdict
 from domain.model.translation import SESSIONS, TASKS
 from tests.unit.domain.services.house import House, session, task
@@ -285,3 +291,61 @@ async def test_sessions_are_patched_too():
         record = await house.changes.patch(SESSIONS, "s1", patch(total_tasks=7))
 
     assert value(record, "total_tasks", SESSIONS) == 7
+
+
+@pytest.mark.parametrize("metadata", [b'{"a": {"\xff": 1}}', b'{"\xff": 1}', b'{"a": "\xff"}', b'{"a": "\\ud800"}'])
+async def test_a_batch_of_patches_with_text_that_is_none_is_malformed(metadata):
+    house = House()
+    async with house.running():
+        await house.post(task("a", metadata={"a": {}}))
+        with pytest.raises(MalformedBody):
+            await house.changes.patch_many(TASKS, b'[{"task_id": "a", "metadata": %s}]' % metadata)
+
+
+async def test_a_clock_that_was_set_back_bars_no_patch_and_lets_none_run_ahead():
+    house = House()
+    async with house.running():
+        await house.post(task())
+        base = await house.query.get(TASKS, "t1")
+        house.clock.moment -= timedelta(hours=1)
+        record = await house.changes.patch(TASKS, "t1", patch(status="completed"))
+        ahead = (base.updated_at + timedelta(microseconds=1)).isoformat()
+        with pytest.raises(InvalidRecords) as caught:
+            await house.changes.patch(TASKS, "t1", patch(status="failed", updated_at=ahead))
+
+    assert (record.updated_at, record.created_at) == (base.updated_at, base.created_at)
+    assert value(record, "status") == "completed"
+    assert caught.value.errors[0].code == "version_in_future"
+
+
+async def test_small_patches_of_large_records_are_refused_before_they_fill_the_memory():
+    house = House()
+    async with house.running():
+        for i in range(20):
+            await house.post(task(f"t{i:02}", source_text="x" * 500_000))
+        items = [{"task_id": f"t{i:02}", "status": "completed"} for i in range(20)]
+        with pytest.raises(PayloadTooLarge, match="fewer"):
+            await house.changes.patch_many(TASKS, json.dumps(items).encode())
+        assert value(await house.query.get(TASKS, "t00"), "status") == "pending"
+        results = await house.changes.patch_many(TASKS, json.dumps(items[:10]).encode())
+
+    assert {result.verdict for result in results} == {Verdict.STORED}
+
+
+async def test_changes_that_wait_for_a_broken_backend_count_against_the_bound():
+    house = House(policy=BufferPolicy(max_bytes=20_000, linger_seconds=0.001, read_deadline_seconds=0.01))
+    async with house.running():
+        await house.post(task())
+        await house.flush.flush([TASKS], 2)
+        house.backend.errors = [BackendUnavailable("away")] * 1000
+
+        async def insist() -> None:
+            for _ in range(100):
+                with suppress(FlushIncomplete):
+                    await house.changes.patch(TASKS, "t1", patch(status="completed"))
+
+        with pytest.raises(BufferFull):
+            await insist()
+        house.backend.errors.clear()
+        await house.flush.flush([TASKS], 10)
+        await house.post(*(task(f"n{i}") for i in range(20)))

@@ -1,9 +1,11 @@
 """The drain: batches, retries, isolation of poison, and what the receipts say afterwards."""
 
 import asyncio
+import json
 
 import pytest
 
+from adapters.memory.write_buffer import MemoryWriteBuffer
 from domain.errors import (
     BackendContended,
     BackendExhausted,
@@ -12,12 +14,16 @@ from domain.errors import (
     RecordRefused,
     SchemaMismatch,
 )
+from domain.model.frames import FrameDraft, FrameKind
 from domain.model.observations import BatchFlushed, CollectionPaused, FlushFailed, RecordDeadLettered, RecordsDiscarded
 from domain.model.policies import BufferPolicy
 from domain.model.records import Verdict
+from domain.model.revisions import run
 from domain.model.translation import BUILT_IN, TASKS
 from domain.services import pace
+from domain.services.buffer import NOBODY
 from domain.services.pace import SizeTrigger, delay
+from domain.services.schema import Schemas
 from tests.unit.domain.services.house import House, task
 
 
@@ -219,3 +225,73 @@ def test_delays_grow_with_the_attempt_and_stay_under_their_cap():
         assert 0 < delay(BackendUnavailable(), attempt) <= 5.05
         assert 0 < delay(BackendContended(), attempt) <= 0.2
         assert 5 <= delay(BackendExhausted(), attempt) <= 65
+
+
+class ReadAhead:
+    """A pending log that knows how many payload bytes its reader holds beyond the watermark."""
+
+    def __init__(self, inner: MemoryWriteBuffer) -> None:
+        self.inner = inner
+        self.held: dict[int, int] = {}
+        self.most = 0
+
+    async def read(self, lane, partition, after, **options):
+        frames = await self.inner.read(lane, partition, after, **options)
+        self.held |= {frame.last: len(frame.payload) for frame in frames}
+        self.most = max(self.most, sum(self.held.values()))
+        return frames
+
+    async def commit(self, lane, partition, reader, through):
+        await self.inner.commit(lane, partition, reader, through)
+        self.held = {last: size for last, size in self.held.items() if last > through}
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+
+async def test_a_backlog_of_large_and_conditional_frames_is_read_piece_by_piece():
+    size = len(json.dumps([task("t0", source_text="x" * 1000)]))
+    log = ReadAhead(MemoryWriteBuffer([c.name for c in BUILT_IN]))
+    house = House(policy=BufferPolicy(linger_seconds=0, batch_bytes=5 * size), write_buffer=log)
+    schema = Schemas(BUILT_IN).of(TASKS.name)
+    async with house.running(draining=False):
+        for i in range(60):
+            body = task(f"t{i}", source_text="x" * 1000)
+            if i % 2:
+                checked = schema.check(json.dumps([body]).encode(), house.clock.now())
+                await house.buffer.accept_conditional(TASKS, checked, (0,), FrameKind.WRITE, origin=NOBODY)
+            else:
+                await house.post(body)
+        await house.flush.start()
+        await house.flush.flush(BUILT_IN, 10)
+
+        assert log.most <= 7 * size
+        assert await house.backend.read(TASKS, "t59")
+
+
+async def test_a_conflict_is_not_counted_as_stored():
+    house = House()
+    schema = Schemas(BUILT_IN).of(TASKS.name)
+    async with house.running():
+        await house.post(task("a"))
+        await house.flush.flush(BUILT_IN, 5)
+        checked = schema.check(json.dumps([task("a"), task("b")]).encode(), house.clock.now())
+        await house.buffer.accept_conditional(TASKS, checked, (7, 0), FrameKind.WRITE, origin=NOBODY)
+        await house.flush.flush(BUILT_IN, 5)
+
+    assert house.observed(BatchFlushed)[-1].statuses == (("pending", 1),)
+
+
+async def test_a_whole_frame_that_todays_rules_refuse_is_taken_apart_in_order():
+    house = House()
+    count = 3000
+    payload = json.dumps([{"task_id": f"t{i}", "gone": 1} for i in range(count)]).encode()
+    draft = FrameDraft(accepted_at=house.clock.now(), first_revision=1 << 40, count=count, payload=payload)
+    await house.write_buffer.append(TASKS.name, draft)
+    async with house.running():
+        await house.flush.flush(BUILT_IN, 20)
+        letters = await house.dead_letters.find(None, after=None, limit=count + 1)
+
+    assert [letter.key for letter in letters] == [f"t{i}" for i in range(count)]
+    assert [letter.revision for letter in letters] == run(1 << 40, count)
+    assert json.loads(letters[7].record) == {"task_id": "t7", "gone": 1}

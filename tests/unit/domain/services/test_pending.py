@@ -77,3 +77,19 @@ def test_a_frame_that_was_applied_before_it_was_shown_is_not_shown():
 
     assert view.get("a") is None
     assert view.weight == 0
+
+
+def test_a_concealed_frame_weighs_and_shows_nothing():
+    view = PendingView(schema)
+    shown, concealed = made([("a", 1, 1)], 1, 1 << 40), made([("a", 2, 1)], 2, 1 << 41)
+    view.conceal(concealed)
+    view.add(shown, schema.outline(shown))
+
+    assert view.get("a").version == (BEGIN + timedelta(seconds=1), 1 << 40)
+    assert view.of_parent("s1") == 1
+    assert view.weight == shown.weight + concealed.weight
+    view.applied(1)
+    assert view.weight == concealed.weight
+    view.applied(2)
+    view.conceal(concealed)
+    assert view.weight == 0
