@@ -228,8 +228,8 @@ def decode_cursor(query: Query, text: str, types: tuple[type, ...]) -> tuple[Sor
     try:
         content = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         seal, values = msgspec.json.decode(content, type=tuple[str, str | tuple[msgspec.Raw, ...]])
-        if isinstance(values, str) and _encoded(seal, values) == text:
-            return Anchor(values, seal)
+        if isinstance(values, str):
+            return _anchor(text, Anchor(values, seal))
         decoded = tuple(msgspec.json.decode(value, type=kind | None) for value, kind in zip(values, types, strict=True))
     except (binascii.Error, msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise InvalidCursor("The cursor is not one that this service gave.") from error
@@ -246,6 +246,12 @@ def values_at(query: Query, anchor: Anchor, values: tuple[SortValue, ...] | None
     if values is None or _fingerprint(query, values) != anchor.seal:
         raise InvalidCursor("The cursor was edited, belongs to another query, or stands on a record that has changed.")
     return values
+
+
+def _anchor(text: str, found: Anchor) -> Anchor:
+    if _encoded(found.seal, found.key) != text:
+        raise ValueError("It holds more than it says.")
+    return found
 
 
 def _encoded(seal: str, place: SortValue | tuple[SortValue, ...]) -> str:
