@@ -37,11 +37,11 @@ def is_unchanged(request: web.Request, tag: str) -> bool:
     return tags is not None and (tags == ["*"] or tag in [found.removeprefix("W/") for found in tags])
 
 
-def refuse(request: web.Request) -> None:
-    """For addresses of many records: a condition that nobody would look at is no protection."""
-    for name in ("If-Match", "If-None-Match"):
+def refuse(request: web.Request, *names: str) -> None:
+    """For addresses that do not look at these conditions: one that is passed over is no protection."""
+    for name in names:
         if name in request.headers:
-            raise InvalidParameter(f"`{name}` is for single records; leave it out here.")
+            raise InvalidParameter(f"`{name}` has no meaning here; leave it out.")
 
 
 def _tags(request: web.Request, name: str) -> list[str] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from domain.errors import AbilityMissing, InvalidRecords, RecordNotFound
+from domain.errors import AbilityMissing, InvalidParameter, InvalidRecords, RecordNotFound
 from domain.model.changes import ChangeResult
 from domain.model.query import Condition
 from domain.services import strict_json
@@ -25,9 +25,12 @@ ACKS = ("journaled", "accepted", "stored")
 
 async def accept(call: Call) -> web.Response:
     """Take a batch; answers when it would survive a power loss."""
-    values = only(call.request, "ack", "on_error")
+    preconditions.refuse(call.request, "If-Match", "If-None-Match")
+    values = only(call.request, "ack", "on_error", "timeout")
     if values and (ack := word(values, "ack", ACKS)) != "journaled":
         raise AbilityMissing(f"`ack={ack}` is not offered by this release; leave `ack` out for `journaled`.")
+    if "timeout" in values:
+        raise InvalidParameter("`timeout` belongs to `ack=stored`; leave it out.")
     partial = word(values, "on_error", ("stop", "continue")) == "continue"
     if media.media_type(call.request, media.JSON, media.NDJSON) == media.NDJSON:
         return _accepted(await Intake(call, partial=partial).run())
@@ -45,7 +48,7 @@ async def accept(call: Call) -> web.Response:
 async def patch_many(call: Call) -> web.Response:
     """Change fields of many records; answers with a verdict for each."""
     only(call.request)
-    preconditions.refuse(call.request)
+    preconditions.refuse(call.request, "If-Match", "If-None-Match")
     media.media_type(call.request, media.JSON, media.MERGE_PATCH)
     body = await read_body(call, call.services.bodies)
     collection, origin, change = call.resource.collection, call.origin, call.services.changes.patch_many
@@ -73,6 +76,7 @@ async def patch(call: Call) -> web.Response:
     """Change fields of one record (JSON merge patch); answers with the stored result."""
     only(call.request)
     media.media_type(call.request, media.MERGE_PATCH, media.JSON)
+    preconditions.refuse(call.request, "If-None-Match")
     key, tags = key_of(call), preconditions.if_match(call.request)
     body = await read_body(call, call.services.bodies)
     strict_json.check(body)
@@ -88,6 +92,7 @@ async def patch(call: Call) -> web.Response:
 async def delete(call: Call) -> web.Response:
     """Delete one record; a tombstone stays behind for a while."""
     only(call.request)
+    preconditions.refuse(call.request, "If-None-Match")
     tags = preconditions.if_match(call.request)
     await call.services.changes.delete(call.resource.collection, key_of(call), if_match=tags, origin=call.origin)
     return web.Response(status=204)

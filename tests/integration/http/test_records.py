@@ -3,6 +3,8 @@ from __future__ import annotations
 import gzip
 import json
 
+import pytest
+
 from domain.model.observations import RequestServed
 from domain.model.translation import TASKS
 from tests.integration.http.running import API, Running, session, task
@@ -68,6 +70,8 @@ async def test_levels_that_are_not_offered_yet_are_501_and_unknown_ones_400(serv
     for level in ("accepted", "stored"):
         status, answer, _ = await service.post(f"{API}/tasks/batch?ack={level}", {"tasks": [task()]})
         assert (status, answer["code"]) == (501, "ability_missing")
+    assert (await service.post(f"{API}/tasks/batch?ack=stored&timeout=5", {"tasks": [task()]}))[0] == 501
+    assert (await service.post(f"{API}/tasks/batch?timeout=5", {"tasks": [task()]}))[0] == 400
     assert (await service.post(f"{API}/tasks/batch?ack=sure", {"tasks": [task()]}))[0] == 400
     assert (await service.post(f"{API}/tasks/batch?ack=journaled", {"tasks": [task()]}))[0] == 202
 
@@ -188,3 +192,24 @@ async def test_request_id_and_trace_go_through_and_one_observation_names_the_tem
     told = [(seen.session_id, seen.user_id) for seen in service.observed.of(RequestServed)]
     assert told == [("s9", None), (None, None), ("s7", None), (None, "u7")]
     assert response.headers["Server"] == ""
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "header"),
+    [
+        ("POST", "tasks/batch", "If-Match"),
+        ("POST", "tasks/batch", "If-None-Match"),
+        ("PATCH", "tasks/batch", "If-Match"),
+        ("PATCH", "tasks/t1", "If-None-Match"),
+        ("DELETE", "tasks/t1", "If-None-Match"),
+    ],
+)
+async def test_a_condition_that_is_not_looked_at_is_refused(
+    service: Running, method: str, path: str, header: str
+) -> None:
+    await service.post(f"{API}/tasks/batch", {"tasks": [task("t1")]})
+    body = None if method == "DELETE" else {"status": "failed"}
+    status, problem, _ = await service.ask(method, f"{API}/{path}", json=body, headers={header: "*"})
+    assert (status, problem["code"]) == (400, "invalid_parameter")
+    assert header in problem["detail"]
+    assert (await service.get(f"{API}/tasks/t1"))[1]["status"] == "pending"
