@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from aiohttp import web
 
 from domain.errors import JournalFailed, PersistenceError, RouteNotFound, Unavailable
@@ -59,8 +61,10 @@ async def ready(call: Call) -> web.Response:
 
 
 async def metrics(call: Call) -> web.Response:
-    """The page that Prometheus reads."""
+    """The page that Prometheus reads; what waits is measured for it."""
     only(call.request)
+    with contextlib.suppress(PersistenceError):  # a broken log shows in ready, and its counters here
+        await call.services.buffer.depths()
     return web.Response(body=call.services.render_metrics(), headers={"Content-Type": METRICS_TYPE})
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from adapters.memory.backend import MemoryBackend
 from domain.errors import BackendUnavailable, JournalFailed
-from domain.model.observations import RequestFailed
+from domain.model.observations import BufferMeasured, RequestFailed
 from domain.model.policies import BufferPolicy
 from domain.model.records import HealthStatus
 from tests.integration.http.running import API, Running, running, session, task
@@ -105,6 +105,14 @@ async def test_info_describes_the_process_and_its_collections(service: Running) 
     _, found, _ = await service.get("/api/v1/system/info")
     assert (found["instance"], found["data_dir"], found["started_at"][-1]) == (1, "nowhere", "Z")
     assert [collection["backend"] for collection in found["collections"]] == ["main", "main"]
+
+
+async def test_the_metrics_page_measures_what_waits() -> None:
+    async with running(BufferPolicy(linger_seconds=30)) as service:
+        await service.post(f"{API}/tasks/batch", {"tasks": [task("t1"), task("t2")]})
+        await service.get("/metrics")
+        measured = {seen.noun: seen.records for seen in service.observed.of(BufferMeasured)}
+        assert measured == {"session": 0, "task": 2}
 
 
 async def test_metrics_are_the_page_that_was_rendered(service: Running) -> None:
