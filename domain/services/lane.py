@@ -84,9 +84,7 @@ class Lane:
         while True:
             trigger = await self._patiently(self._next_trigger)
             batch = cut(self._frames, self.trigger.records)
-            begun = self._parts.clock.monotonic()
-            statuses = await self._patiently(partial(self._apply, batch))
-            seconds = self._parts.clock.monotonic() - begun
+            statuses, seconds = await self._patiently(partial(self._apply, batch))
             self.trigger.learn(seconds)
             del self._frames[: len(batch.frames)]
             applied(name, batch.through)
@@ -169,8 +167,12 @@ class Lane:
         )
         await asyncio.sleep(seconds)
 
-    async def _apply(self, batch: Batch) -> Counter[str]:
-        """Database commit, then state, then the watermark: a crash between them only repeats work."""
+    async def _apply(self, batch: Batch) -> tuple[Counter[str], float]:
+        """Database commit, then state, then the watermark: a crash between them only repeats work.
+
+        Returns the numbers of stored records by status, and the seconds it took.
+        """
+        begun = self._parts.clock.monotonic()
         records, refused = readable(self._schema, batch)
         exceptions: list[WriteException] = []
         frame = batch.frames[0]
@@ -183,7 +185,8 @@ class Lane:
         await self._settle(batch, [*refused, *more], exceptions)
         name = self.collection.name
         await self._parts.buffer.commit(name, _PARTITION, PRIMARY, batch.through)
-        return Counter(self._status(record) for record in records if not lost or record.revision not in lost)
+        stored = Counter(self._status(record) for record in records if not lost or record.revision not in lost)
+        return stored, self._parts.clock.monotonic() - begun
 
     async def _store(self, records: Sequence[Record]) -> list[Refused]:
         winners, superseded = collapse(records)

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from adapters.memory.backend import MemoryBackend
 from adapters.memory.write_buffer import MemoryWriteBuffer
 from domain.errors import (
     BackendContended,
@@ -24,7 +25,7 @@ from domain.services import pace
 from domain.services.buffer import NOBODY
 from domain.services.pace import SizeTrigger, delay
 from domain.services.schema import Schemas
-from tests.unit.domain.services.house import House, task
+from tests.unit.domain.services.house import FaultyBackend, House, task
 
 
 @pytest.fixture(autouse=True)
@@ -295,3 +296,32 @@ async def test_a_whole_frame_that_todays_rules_refuse_is_taken_apart_in_order():
     assert [letter.key for letter in letters] == [f"t{i}" for i in range(count)]
     assert [letter.revision for letter in letters] == run(1 << 40, count)
     assert json.loads(letters[7].record) == {"task_id": "t7", "gone": 1}
+
+
+async def test_an_outage_is_not_taken_for_a_slow_backend():
+    house = House()
+    passed = 0.0
+
+    class Outage(BackendUnavailable):
+        def __init__(self) -> None:
+            nonlocal passed
+            super().__init__("away")
+            passed += 100.0
+
+    class Backend(FaultyBackend):
+        async def write(self, *args, **options):
+            if self.tries < 3:
+                self.tries += 1
+                raise Outage
+            return await super().write(*args, **options)
+
+    house.backend = Backend(MemoryBackend())
+    house.clock.monotonic = lambda: passed
+    house.build()
+    async with house.running():
+        await house.post(task("a"))
+        await house.flush.flush(BUILT_IN, 10)
+
+    assert passed == 300
+    assert house.observed(BatchFlushed)[0].seconds == 0
+    assert house.flush.states()[TASKS.name].batch_records == 1100
