@@ -7,7 +7,8 @@ from enum import IntEnum
 
 import msgspec
 
-RECORD_WEIGHT = 256  # bytes that a record counts for in the pending log's bound, beside its text
+FRAME_WEIGHT = 512  # bytes that a frame counts for in the pending log's bound, beside its payload ...
+RECORD_WEIGHT = 256  # ... and each of its records: what the index of the pending view needs for them
 
 
 class FrameKind(IntEnum):
@@ -42,8 +43,8 @@ class FrameDraft(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def weight(self) -> int:
-        """Bytes that the frame counts for in the pending log's bound: payload + 256 a record."""
-        return len(self.payload) + RECORD_WEIGHT * self.count
+        """Bytes that the frame counts for in the pending log's bound."""
+        return len(self.payload) + FRAME_WEIGHT + RECORD_WEIGHT * self.count
 
 
 class Frame(FrameDraft, frozen=True, kw_only=True):
@@ -81,5 +82,5 @@ class BufferDepth(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def weight(self) -> int:
-        """Bytes that what waits counts for in the pending log's bound."""
+        """About as many bytes as what waits counts for in the pending log's bound; how many frames is not known."""
         return self.payload_bytes + RECORD_WEIGHT * self.records

@@ -15,7 +15,7 @@ MAX_STATEMENT_RECORDS = 1000  # records in one call of ``StorageBackend.write``
 class BufferPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds and triggers of the pending log."""
 
-    max_bytes: int = 256 * 1024 * 1024  # payload + 256 bytes a record, all lanes together
+    max_bytes: int = 256 * 1024 * 1024  # payload, 512 bytes a frame, 256 a record; all lanes together
     lane_share: float = 0.75  # of max_bytes, for one lane alone
     linger_seconds: float = 0.1  # how long the first record of an idle lane waits for company
     max_age_seconds: float = 30.0  # no record waits longer for its flush to begin

@@ -257,7 +257,7 @@ class BufferManager:
             for frame in portion:
                 if frame.last <= depth.head:
                     _show(lane, frame)
-                    lane.unseen -= frame.weight
+                    lane.unseen = max(0, lane.unseen - frame.weight)
             after = portion[-1].last
         lane.unseen = 0
         lane.replayed.set()

@@ -20,12 +20,11 @@ _NOTHING = Outline(keys=(), created_at=(), updated_at=(), parents=())
 class _Waiting:
     """A frame that is not applied yet, with its outline."""
 
-    __slots__ = ("frame", "outline", "parents")
+    __slots__ = ("frame", "outline")
 
     def __init__(self, frame: Frame, outline: Outline) -> None:
         self.frame = frame
         self.outline = outline
-        self.parents = Counter(outline.parents)
 
 
 class PendingView:
@@ -73,7 +72,7 @@ class PendingView:
             self._forget_keys(keys, gone[-1].frame.last)
             del self._frames[:done], self._begins[:done]
         for waiting in gone:
-            self._forget_parents(waiting.parents)
+            self._forget_parents(Counter(waiting.outline.parents))
             self.weight -= waiting.frame.weight
 
     def get(self, key: str) -> Record | None:
@@ -110,7 +109,7 @@ class PendingView:
         place = bisect_right(self._begins, waiting.frame.sequence)  # at the end, but for a replay
         self._begins.insert(place, waiting.frame.sequence)
         self._frames.insert(place, waiting)
-        self._parents.update(waiting.parents)
+        self._parents.update(waiting.outline.parents)
         self.weight += waiting.frame.weight
 
     def _forget_keys(self, keys: Iterable[str], through: int) -> None:

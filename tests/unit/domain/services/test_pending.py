@@ -1,6 +1,7 @@
 """The pending view against a model: whatever comes and goes, it shows the greatest pending version of each key."""
 
 import json
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
@@ -93,3 +94,23 @@ def test_a_concealed_frame_weighs_and_shows_nothing():
     view.applied(2)
     view.conceal(concealed)
     assert view.weight == 0
+
+
+def test_the_memory_that_waiting_frames_take_is_near_their_weight():
+    """Of the smallest frames, where everything but the payload weighs most; the bound of the service rests on it."""
+    bodies = [json.dumps([task(f"t{i:036d}", session_id=f"s{i:036d}")]).encode() for i in range(5000)]
+    tracemalloc.start()
+    try:
+        view = PendingView(schema)
+        for sequence, text in enumerate(bodies, 1):
+            payload = bytes(bytearray(text))  # memory of its own, as from the network
+            accepted_at = BEGIN + timedelta(microseconds=sequence)
+            frame = Frame(
+                accepted_at=accepted_at, first_revision=sequence << 30, count=1, payload=payload, sequence=sequence
+            )
+            view.add(frame, schema.check(payload, accepted_at).outline)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert taken < 1.3 * view.weight
