@@ -31,7 +31,8 @@ class MemoryBackend:
     async def write(self, collection: Collection, records: Sequence[Record], *, verdicts: bool = False) -> WriteResult:
         """As the port says."""
         found = tuple([self._store(collection, record) for record in records])
-        return WriteResult(applied=len(records), verdicts=found if verdicts else None)
+        buried = tuple(record.key for record in records if self._is_buried(collection, record))
+        return WriteResult(applied=len(records), verdicts=found if verdicts else None, buried=buried)
 
     async def write_conditional(self, collection: Collection, writes: Sequence[ConditionalWrite]) -> Sequence[Verdict]:
         """As the ability says. What is not stored has revision 0."""
@@ -82,6 +83,10 @@ class MemoryBackend:
     async def health_check(self) -> HealthStatus:
         """Always healthy."""
         return HealthStatus(healthy=True, detail="memory", latency_seconds=0.0)
+
+    def _is_buried(self, collection: Collection, record: Record) -> bool:
+        stored = self._tables[collection.name][record.key]
+        return stored.deleted_at is not None and stored.version > record.version
 
     def _store(self, collection: Collection, record: Record) -> Verdict:
         table = self._tables[collection.name]

@@ -19,7 +19,7 @@ from adapters.sqlite.database import Database
 from adapters.sqlite.dialect import SQLITE
 from adapters.sqlite.portions import PORTION_RECORDS, portion
 from adapters.sqlite.rows import Row, to_datetime, to_record, to_rows
-from adapters.sqlite.verdicts import judge, read_back
+from adapters.sqlite.verdicts import buried, judge, read_back
 from domain.errors import BackendError, QueryTimeout, SchemaMismatch
 from domain.model.collections import Collection, FieldType
 from domain.model.query import Filter, Query, QueryResult, Sort, check_filter, check_query, declared
@@ -72,13 +72,17 @@ class SqliteBackend:
         """As the port says; one transaction. The refused record's index is not known."""
         of = self._of(collection)
 
-        def work(connection: sqlite3.Connection) -> tuple[Verdict, ...] | None:
+        def work(connection: sqlite3.Connection) -> WriteResult:
             rows = to_rows(records)
             with transaction(connection):
                 connection.executemany(of.upsert, rows)
-                return read_back(connection, of, rows) if verdicts else None
+                return WriteResult(
+                    applied=len(rows),
+                    verdicts=read_back(connection, of, rows) if verdicts else None,
+                    buried=buried(connection, collection, rows),
+                )
 
-        return WriteResult(applied=len(records), verdicts=await self._database.run(work))
+        return await self._database.run(work)
 
     async def write_conditional(self, collection: Collection, writes: Sequence[ConditionalWrite]) -> Sequence[Verdict]:
         """As the port says. What is not stored has revision 0."""

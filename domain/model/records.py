@@ -74,6 +74,7 @@ class WriteResult(msgspec.Struct, frozen=True, kw_only=True):
 
     applied: int  # records now reflected in the store (stored, superseded or stale)
     verdicts: tuple[Verdict, ...] | None = None  # one per record, in order; only when asked for
+    buried: tuple[str, ...] = ()  # keys whose stored tombstone is newer than the record
 
 
 class HealthStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,8 +10,8 @@ import msgspec
 from domain.model.collections import Collection
 from domain.model.frames import Frame
 from domain.model.policies import BufferPolicy
-from domain.model.receipts import DeadLetter
-from domain.model.records import Record, greater
+from domain.model.receipts import DeadLetter, WriteException
+from domain.model.records import Record, Verdict, greater
 from domain.model.revisions import nth, run
 from domain.services.schema import RecordSchema, raw_records
 
@@ -69,18 +69,19 @@ def collapse(records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
     return sorted(best.values(), key=_by_key), [record for record in records if record.revision not in chosen]
 
 
-class Refused(msgspec.Struct, frozen=True, kw_only=True):
-    """A record that can never be stored as it is."""
+class Unstored(msgspec.Struct, frozen=True, kw_only=True):
+    """A record of a batch that is not stored, and why."""
 
     revision: int  # which record
+    verdict: Verdict
     code: str
     detail: str
 
 
-def readable(schema: RecordSchema, batch: Batch) -> tuple[list[Record], list[Refused]]:
-    """The records of a batch, and those that today's rules refuse."""
+def readable(schema: RecordSchema, batch: Batch, refusal: Verdict) -> tuple[list[Record], list[Unstored]]:
+    """The records of a batch, and those that today's rules refuse, with the verdict that refused ones get."""
     records: list[Record] = []
-    refused: list[Refused] = []
+    refused: list[Unstored] = []
     for frame in batch.frames:
         try:
             records.extend(schema.records(frame))
@@ -90,13 +91,16 @@ def readable(schema: RecordSchema, batch: Batch) -> tuple[list[Record], list[Ref
                     records.append(judged)
                 else:
                     number = nth(frame.first_revision, index)
-                    refused.append(Refused(revision=number, code="invalid_record", detail=judged))
+                    refused.append(Unstored(revision=number, verdict=refusal, code="invalid_record", detail=judged))
     return records, refused
 
 
-def dead_letters(collection: Collection, batch: Batch, refused: Sequence[Refused], failed_at: str) -> list[DeadLetter]:
-    """The letters of refused records, each with its text as received."""
-    reasons = {item.revision: item for item in refused}
+def settlement(
+    collection: Collection, batch: Batch, unstored: Sequence[Unstored], failed_at: str
+) -> tuple[list[WriteException], list[DeadLetter]]:
+    """What must outlive the log: an exception for each record that is not stored, a letter for each refused one."""
+    reasons = {item.revision: item for item in unstored}
+    exceptions: list[WriteException] = []
     letters: list[DeadLetter] = []
     for frame in batch.frames:
         numbers = run(frame.first_revision, frame.count)
@@ -106,8 +110,10 @@ def dead_letters(collection: Collection, batch: Batch, refused: Sequence[Refused
         for index, number in enumerate(numbers):
             if number in reasons:
                 raw = bytes(raws[index]) if index < len(raws) else frame.payload
-                letters.append(_letter(collection, frame, index, raw, reasons[number], failed_at))
-    return letters
+                letter = _letter(collection, frame, index, raw, reasons[number], failed_at)
+                exceptions.append(_exception(letter, reasons[number].verdict))
+                letters += [letter] if reasons[number].verdict is Verdict.DEAD_LETTERED else []
+    return exceptions, letters
 
 
 def is_due(policy: BufferPolicy, records: int, size: int, payload_bytes: int) -> str | None:
@@ -118,7 +124,7 @@ def is_due(policy: BufferPolicy, records: int, size: int, payload_bytes: int) ->
 
 
 def _letter(
-    collection: Collection, frame: Frame, index: int, raw: bytes, reason: Refused, failed_at: str
+    collection: Collection, frame: Frame, index: int, raw: bytes, reason: Unstored, failed_at: str
 ) -> DeadLetter:
     return DeadLetter(
         lane=collection.name,
@@ -130,6 +136,17 @@ def _letter(
         failed_at=failed_at,
         code=reason.code,
         detail=reason.detail,
+    )
+
+
+def _exception(letter: DeadLetter, verdict: Verdict) -> WriteException:
+    return WriteException(
+        lane=letter.lane,
+        sequence=letter.sequence,
+        key=letter.key,
+        verdict=verdict,
+        code=letter.code,
+        detail=letter.detail,
     )
 
 

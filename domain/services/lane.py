@@ -10,19 +10,17 @@ from typing import TypeVar
 
 import msgspec
 
-from domain.errors import BackendUnavailable, PersistenceError, RecordRefused
+from domain.errors import BackendUnavailable, PersistenceError
 from domain.model.collections import Collection
 from domain.model.frames import Frame
 from domain.model.observations import BatchFlushed, CollectionPaused, FlushFailed, RecordDeadLettered, RecordsDiscarded
-from domain.model.policies import MAX_STATEMENT_RECORDS, BufferPolicy
-from domain.model.receipts import WriteException
-from domain.model.records import ConditionalWrite, Record, Verdict
-from domain.model.revisions import nth, run
-from domain.services.batches import Batch, Refused, collapse, cut, dead_letters, is_due, readable
+from domain.model.policies import BufferPolicy
+from domain.model.records import Record, Verdict
+from domain.services.batches import Batch, Unstored, cut, is_due, readable, settlement
 from domain.services.pace import SizeTrigger, delay, is_structural
 from domain.services.registry import StorageBackendRegistry
 from domain.services.schema import RecordSchema
-from ports.abilities import ConditionalWrites
+from domain.services.storing import BatchStore
 from ports.ambient import Clock, Observer
 from ports.dead_letters import DeadLetters
 from ports.receipts import Receipts
@@ -59,6 +57,8 @@ class Lane:
         self.last_error: str | None = None
         self._schema = schema
         self._parts = parts
+        self._refusal = Verdict.DISCARDED if parts.policy.on_failure == "discard" else Verdict.DEAD_LETTERED
+        self._store = BatchStore(collection, parts.registry, self._refusal)
         self._applied = -1  # unknown before the drain begins
         self._frames: list[Frame] = []  # read and not yet applied
         self._waiters: dict[asyncio.Future[None], int] = {}
@@ -173,119 +173,31 @@ class Lane:
         Returns the numbers of stored records by status, and the seconds it took.
         """
         begun = self._parts.clock.monotonic()
-        records, refused = readable(self._schema, batch)
-        exceptions: list[WriteException] = []
-        frame = batch.frames[0]
+        records, unstored = readable(self._schema, batch, self._refusal)
         if batch.conditional:
-            exceptions, more = await self._store_conditional(frame, records)
+            unstored += await self._store.store_conditional(batch.frames[0], records)
         else:
-            more = await self._store(records)
-        lost = {item.revision for item in more}
-        lost.update(nth(frame.first_revision, found.sequence - frame.sequence) for found in exceptions)
-        await self._settle(batch, [*refused, *more], exceptions)
-        name = self.collection.name
-        await self._parts.buffer.commit(name, _PARTITION, PRIMARY, batch.through)
-        stored = Counter(self._status(record) for record in records if not lost or record.revision not in lost)
+            unstored += await self._store.store(records)
+        await self._settle(batch, unstored)
+        await self._parts.buffer.commit(self.collection.name, _PARTITION, PRIMARY, batch.through)
+        without = {item.revision for item in unstored}
+        stored = Counter(self._status(record) for record in records if record.revision not in without)
         return stored, self._parts.clock.monotonic() - begun
 
-    async def _store(self, records: Sequence[Record]) -> list[Refused]:
-        winners, superseded = collapse(records)
-        refused: list[Refused] = []
-        for begin in range(0, len(winners), MAX_STATEMENT_RECORDS):
-            refused += await self._isolate(winners[begin : begin + MAX_STATEMENT_RECORDS])
-        if refused and superseded:
-            # the next version of a refused one's key was only superseded by a record that never was
-            gone = {item.revision for item in refused}
-            keys = {record.key for record in winners if record.revision in gone}
-            again = [record for record in superseded if record.key in keys]
-            refused += await self._store(again) if again else []
-        return refused
-
-    async def _isolate(self, records: Sequence[Record]) -> list[Refused]:
-        """Store all but the records that the backend refuses; it names them, or bisection finds them."""
-        backend = self._parts.registry.backend(self.collection)
-        refused: list[Refused] = []
-        parts = [list(records)]
-        while parts:
-            part = parts.pop()
-            try:
-                await backend.write(self.collection, part)
-            except RecordRefused as refusal:
-                place = 0 if len(part) == 1 else refusal.index
-                if place is None:
-                    middle = len(part) // 2
-                    parts += [part[:middle], part[middle:]]
-                    continue
-                refused.append(_refused(part.pop(place), refusal))
-                parts += [part] if part else []
-        return refused
-
-    async def _store_conditional(
-        self, frame: Frame, records: Sequence[Record]
-    ) -> tuple[list[WriteException], list[Refused]]:
-        """Store what still builds on the current state; the others become exceptions of their receipt."""
-        backend = self._parts.registry.ability(self.collection, ConditionalWrites)
-        places = {number: index for index, number in enumerate(run(frame.first_revision, frame.count))}
-        bases = frame.headers.base_revisions
-        writes = [ConditionalWrite(record, bases[places[record.revision]]) for record in records]
-        parts = [sorted(writes, key=lambda write: write.record.key)]
-        exceptions: list[WriteException] = []
-        refused: list[Refused] = []
-        while parts:
-            part = parts.pop()
-            try:
-                verdicts = await backend.write_conditional(self.collection, part)
-            except RecordRefused as refusal:
-                if len(part) == 1:
-                    refused.append(_refused(part[0].record, refusal))
-                else:
-                    parts += [[write] for write in part]
-                continue
-            for write, verdict in zip(part, verdicts, strict=True):
-                if verdict is not Verdict.STORED:
-                    place = frame.sequence + places[write.record.revision]
-                    exceptions.append(self._exception(place, write.record.key, verdict))
-        return exceptions, refused
-
-    async def _settle(self, batch: Batch, refused: Sequence[Refused], exceptions: list[WriteException]) -> None:
+    async def _settle(self, batch: Batch, unstored: Sequence[Unstored]) -> None:
         """Make durable what outlives the log before the watermark moves."""
-        if not refused and not exceptions:
+        if not unstored:
             return
-        parts = self._parts
-        failed_at = parts.clock.now().isoformat()
-        letters = dead_letters(self.collection, batch, refused, failed_at)
-        discard = parts.policy.on_failure == "discard"
-        verdict = Verdict.DISCARDED if discard else Verdict.DEAD_LETTERED
-        if letters and not discard:
+        parts, name = self._parts, self.collection.name
+        exceptions, letters = settlement(self.collection, batch, unstored, parts.clock.now().isoformat())
+        if letters:
             await parts.dead_letters.add(letters)
-        exceptions += [
-            WriteException(
-                lane=letter.lane,
-                sequence=letter.sequence,
-                key=letter.key,
-                verdict=verdict,
-                code=letter.code,
-                detail=letter.detail,
-            )
-            for letter in letters
-        ]
         await parts.receipts.add(exceptions)
-        name = self.collection.name
-        if letters and discard:
-            parts.observer(RecordsDiscarded(collection=name, count=len(letters)))
-        elif letters:
-            for item in letters:
-                parts.observer(RecordDeadLettered(collection=name, key=item.key, error=item.code, detail=item.detail))
-
-    def _exception(self, sequence: int, key: str, verdict: Verdict) -> WriteException:
-        return WriteException(
-            lane=self.collection.name,
-            sequence=sequence,
-            key=key,
-            verdict=verdict,
-            code="write_conflict" if verdict is Verdict.CONFLICT else "version_stale",
-            detail="The record changed before the write arrived.",
-        )
+        discarded = sum(found.verdict is Verdict.DISCARDED for found in exceptions)
+        if discarded:
+            parts.observer(RecordsDiscarded(collection=name, count=discarded))
+        for item in letters:
+            parts.observer(RecordDeadLettered(collection=name, key=item.key, error=item.code, detail=item.detail))
 
     def _status(self, record: Record) -> str:
         if record.deleted_at is not None:
@@ -305,7 +217,3 @@ class Lane:
                 batch_size=self.trigger.records,
             )
         )
-
-
-def _refused(record: Record, refusal: RecordRefused) -> Refused:
-    return Refused(revision=record.revision, code=refusal.code, detail=refusal.detail)

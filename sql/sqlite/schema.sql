@@ -29,6 +29,9 @@ CREATE INDEX translation_sessions_created_at
 CREATE INDEX translation_sessions_updated_at
     ON translation_sessions (updated_at, session_id, deleted_at);
 
+CREATE INDEX translation_sessions_deleted_at
+    ON translation_sessions (deleted_at) WHERE deleted_at IS NOT NULL;
+
 CREATE TABLE translation_tasks (
     task_id         TEXT    NOT NULL PRIMARY KEY,
     session_id      TEXT    NOT NULL, -- not a foreign key: a task may come before its session
@@ -59,3 +62,6 @@ CREATE INDEX translation_tasks_batch_id
 
 CREATE INDEX translation_tasks_status_updated_at
     ON translation_tasks (status, updated_at, task_id, deleted_at);
+
+CREATE INDEX translation_tasks_deleted_at
+    ON translation_tasks (deleted_at) WHERE deleted_at IS NOT NULL;

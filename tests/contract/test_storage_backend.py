@@ -100,6 +100,15 @@ async def test_an_older_write_does_not_raise_the_dead_and_a_newer_one_does(backe
     assert await backend.read(TASKS, "a") == record("a", 6, 10)
 
 
+async def test_a_write_tells_the_keys_that_stay_deleted_in_spite_of_it(backend):
+    first = await backend.write(TASKS, [record(key, 1, 1) for key in "abcd"])
+    assert first.buried == ()
+    await backend.write(TASKS, [tombstone("a", 5, 5), tombstone("b", 5, 6), tombstone("c", 5, 7)])
+
+    mixed = [record("a", 4, 8), record("b", 6, 9), tombstone("c", 5, 7), record("d", 0, 10)]
+    assert (await backend.write(TASKS, mixed)).buried == ("a",)  # "c" is a replay, "d" is stale without a delete
+
+
 async def test_verdicts_tell_stored_from_stale_in_order(backend):
     await backend.write(TASKS, [record("b", 5, 5)])
     result = await backend.write(TASKS, [record("a"), record("b", 4, 4), record("c")], verdicts=True)

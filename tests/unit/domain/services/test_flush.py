@@ -139,6 +139,36 @@ async def test_a_version_superseded_only_by_poison_is_stored():
     assert await house.dead_letters.count() == 1
 
 
+async def test_a_receipt_says_that_a_delete_made_a_later_write_stale():
+    house = House()
+    async with house.running():
+        await house.post(task("a"), task("b"))
+        await house.changes.delete(TASKS, "a")
+        await house.settled()
+        receipt = (await house.post(task("b"), task("a", updated_at="2026-11-24T11:00:00Z"))).receipt
+        await house.settled()
+        (found,) = (await house.receipt_service.status(str(receipt))).exceptions
+
+        assert (found.key, found.verdict, found.code) == ("a", Verdict.STALE, "outranked_by_delete")
+        assert found.sequence == receipt.last
+        assert await house.query.visible(TASKS, "a") is None
+        assert await house.dead_letters.count() == 0
+
+
+async def test_a_receipt_says_the_same_where_delete_and_write_share_a_batch():
+    house = House()
+    async with house.running(draining=False):
+        before = (await house.post(task("a"))).receipt
+        await house.changes.delete(TASKS, "a")
+        after = (await house.post(task("a", updated_at="2026-11-24T11:00:00Z"))).receipt
+        await house.flush.start()
+        await house.settled()
+
+        assert (await house.receipt_service.status(str(before))).exceptions == ()
+        (found,) = (await house.receipt_service.status(str(after))).exceptions
+        assert (found.verdict, found.code) == (Verdict.STALE, "outranked_by_delete")
+
+
 async def test_discarding_is_chosen_counted_and_said_in_the_receipt():
     house = House(policy=BufferPolicy(linger_seconds=0.001, on_failure="discard"))
     house.backend.poison = {"a": RecordRefused("no")}
