@@ -10,6 +10,7 @@ from domain.errors import (
     BufferFull,
     Draining,
     JournalFailed,
+    PayloadTooLarge,
     PersistenceError,
     Replaying,
 )
@@ -220,7 +221,11 @@ class BufferManager:
         if not self._accepting:
             raise Draining(retry_after=RETRY_SOON)
         bound = self._policy.max_bytes
-        share = bound * self._policy.lane_share
+        share = int(bound * self._policy.lane_share)
+        if weight > share:
+            raise PayloadTooLarge(
+                f"The batch counts {weight} bytes; the buffer has room for {share}. Send fewer at once."
+            )
         total = sum(other.weight for other in self._lanes.values())
         if total + weight > bound or lane.weight + weight > share:
             raise BufferFull(

@@ -11,6 +11,7 @@ from domain.errors import (
     InvalidRecords,
     JournalFailed,
     JournalFull,
+    PayloadTooLarge,
     ReceiptElsewhere,
     ReceiptNotFound,
     Replaying,
@@ -75,7 +76,7 @@ async def test_pending_records_are_counted_by_their_session():
 
 
 async def test_a_full_buffer_refuses_and_names_what_waits():
-    house = House(policy=BufferPolicy(max_bytes=3_000, lane_share=0.5, linger_seconds=0.001))
+    house = House(policy=BufferPolicy(max_bytes=5_000, lane_share=0.5, linger_seconds=0.001))
     async with house.running(draining=False):
         await house.post(task("a"), task("b"))
         with pytest.raises(BufferFull) as caught:
@@ -85,6 +86,13 @@ async def test_a_full_buffer_refuses_and_names_what_waits():
         assert caught.value.retry_after
         assert TASKS.name in caught.value.detail
         assert await house.query.visible(TASKS, "t0") is None
+
+
+async def test_a_batch_that_an_empty_buffer_cannot_hold_is_not_asked_to_come_again():
+    house = House(policy=BufferPolicy(max_bytes=10_000, lane_share=0.5))
+    async with house.running():
+        with pytest.raises(PayloadTooLarge, match="room for 5000"):
+            await house.post(*(task(f"t{i}") for i in range(20)))
 
 
 async def test_room_returns_when_records_are_stored():
