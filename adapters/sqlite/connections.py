@@ -20,6 +20,7 @@ from domain.errors import BackendContended, BackendUnavailable
 Answer = TypeVar("Answer")
 Work = Callable[[sqlite3.Connection], Answer]
 
+_BUSY_PAUSE = 0.005  # seconds
 _CHECK_EVERY = 10_000  # virtual machine instructions between two looks at the clock: about a millisecond
 
 
@@ -96,9 +97,7 @@ class Connections:
                 self._path, timeout=settings.busy_seconds, isolation_level=None, check_same_thread=False
             )
             try:
-                (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-                if mode != "wal":
-                    raise BackendUnavailable(f"The file system of {self._path} does not take SQLite's write-ahead log.")
+                self._use_write_ahead_log(connection)
                 connection.execute("PRAGMA synchronous = FULL")  # the weaker level commits over a failed fsync
                 connection.execute(f"PRAGMA cache_size = -{settings.cache_kib}")
                 connection.execute(f"PRAGMA query_only = {int(settings.read_only)}")
@@ -106,6 +105,21 @@ class Connections:
                 connection.close()
                 raise
         return connection
+
+    def _use_write_ahead_log(self, connection: sqlite3.Connection) -> None:
+        """SQLite does not wait for a lock when the mode of a new file changes, so we do."""
+        deadline = time.monotonic() + self._settings.busy_seconds
+        while True:
+            try:
+                (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(_BUSY_PAUSE)
+                continue
+            if mode != "wal":
+                raise BackendUnavailable(f"The file system of {self._path} does not take SQLite's write-ahead log.")
+            return
 
 
 class _Call:
