@@ -11,45 +11,25 @@ from domain.errors import (
     Draining,
     JournalFailed,
     PayloadTooLarge,
-    PersistenceError,
     Replaying,
 )
 from domain.model.changes import Acceptance
 from domain.model.collections import Collection
 from domain.model.frames import BufferDepth, Frame, FrameDraft, FrameHeaders, FrameKind
-from domain.model.observations import BufferMeasured, FlushFailed, LogReplayed, RecordsAccepted, ServiceStarting
+from domain.model.observations import BufferMeasured, RecordsAccepted, ServiceStarting
 from domain.model.origin import Origin
 from domain.model.policies import BufferPolicy
 from domain.model.receipts import Receipt
 from domain.model.records import Record
-from domain.services.pending import PendingView
+from domain.services.replay import PendingLane, replay
 from domain.services.revisions import RevisionIssuer
-from domain.services.schema import Checked, Outline, RecordSchema, Schemas
+from domain.services.schema import Checked, Outline, Schemas
 from ports.ambient import Clock, Observer
 from ports.receipts import Receipts
 from ports.write_buffer import WriteBuffer
 
 NOBODY = Origin()
 RETRY_SOON = 1.0  # seconds
-_PARTITION = 0
-_PORTION = 1024 * 1024  # bytes read at a time in a replay: what intake waits for
-
-
-class _Lane:
-    """The pending log of one collection, as the intake sees it."""
-
-    def __init__(self, collection: Collection, schema: RecordSchema) -> None:
-        self.collection = collection
-        self.schema = schema
-        self.view = PendingView(schema)
-        self.epoch = 0
-        self.in_flight = 0  # weight of frames on their way to the disk
-        self.unseen = 0  # weight of a former run's frames that are not indexed yet
-        self.replayed = asyncio.Event()
-
-    @property
-    def weight(self) -> int:
-        return self.view.weight + self.in_flight + self.unseen
 
 
 class BufferManager:
@@ -66,7 +46,7 @@ class BufferManager:
         observer: Observer,
         clock: Clock,
     ) -> None:
-        self._lanes = {c.name: _Lane(c, schemas.of(c.name)) for c in collections}
+        self._lanes = {c.name: PendingLane(c, schemas.of(c.name)) for c in collections}
         self._buffer = buffer
         self._receipts = receipts
         self._issuer = issuer
@@ -87,7 +67,8 @@ class BufferManager:
             depth = await self._buffer.depth(name)
             lane.unseen = depth.weight
             lane.epoch = (await self._receipts.open_epoch(name, depth.head + 1)).number
-            self._replays.append(asyncio.create_task(self._replay(lane, depth), name=f"replay {name}"))
+            replaying = replay(lane, depth, self._buffer, self._observer, self._clock)
+            self._replays.append(asyncio.create_task(replaying, name=f"replay {name}"))
         self._accepting = True
 
     def retire(self) -> None:
@@ -101,8 +82,8 @@ class BufferManager:
     async def stop(self) -> None:
         """Take no new records and end the indexing."""
         self.refuse()
-        for replay in self._replays:
-            replay.cancel()
+        for task in self._replays:
+            task.cancel()
         await asyncio.gather(*self._replays, return_exceptions=True)
         self._replays.clear()
 
@@ -193,7 +174,7 @@ class BufferManager:
         return depths
 
     async def _append(
-        self, lane: _Lane, checked: Checked, now: datetime, kind: FrameKind, headers: FrameHeaders
+        self, lane: PendingLane, checked: Checked, now: datetime, kind: FrameKind, headers: FrameHeaders
     ) -> Frame:
         first = await self._issuer.issue(checked.count)
         draft = FrameDraft(
@@ -215,7 +196,7 @@ class BufferManager:
             lane.in_flight -= draft.weight
         return in_log(draft, position.first)
 
-    def _admit(self, lane: _Lane, weight: int) -> None:
+    def _admit(self, lane: PendingLane, weight: int) -> None:
         if self.failed:
             raise JournalFailed
         if not self._accepting:
@@ -238,7 +219,7 @@ class BufferManager:
             self.failed = True
             self.on_failure()
 
-    def _acceptance(self, lane: _Lane, frame: Frame, checked: Checked, origin: Origin) -> Acceptance:
+    def _acceptance(self, lane: PendingLane, frame: Frame, checked: Checked, origin: Origin) -> Acceptance:
         collection = lane.collection
         self._observer(
             RecordsAccepted(
@@ -251,41 +232,6 @@ class BufferManager:
         )
         receipt = Receipt(self.instance, collection.name, lane.epoch, frame.sequence, frame.last)
         return Acceptance(receipt=receipt, count=frame.count, errors=checked.errors)
-
-    async def _replay(self, lane: _Lane, depth: BufferDepth) -> None:
-        begun = self._clock.monotonic()
-        after = depth.committed
-        while after < depth.head:
-            portion = await self._portion(lane.collection.name, after)
-            if not portion:
-                break
-            for frame in portion:
-                if frame.last <= depth.head:
-                    _show(lane, frame)
-                    lane.unseen = max(0, lane.unseen - frame.weight)
-            after = portion[-1].last
-        lane.unseen = 0
-        lane.replayed.set()
-        seconds = self._clock.monotonic() - begun
-        self._observer(LogReplayed(collection=lane.collection.name, records=depth.records, seconds=seconds))
-
-    async def _portion(self, lane: str, after: int) -> Sequence[Frame]:
-        """The next frames of a replay; tries until the log can be read: reads and flushes wait for it."""
-        attempt = 0
-        while True:
-            try:
-                return await self._buffer.read(lane, _PARTITION, after, max_bytes=_PORTION, wait_seconds=0)
-            except PersistenceError as error:
-                attempt += 1
-                failed = FlushFailed(
-                    collection=lane,
-                    error=error.code,
-                    detail=error.detail,
-                    attempt=attempt,
-                    retry_in_seconds=RETRY_SOON,
-                )
-                self._observer(failed)
-                await asyncio.sleep(RETRY_SOON)
 
 
 def headers_of(origin: Origin, bases: tuple[int, ...] = ()) -> FrameHeaders:
@@ -305,15 +251,3 @@ def in_log(draft: FrameDraft, sequence: int) -> Frame:
         headers=draft.headers,
         sequence=sequence,
     )
-
-
-def _show(lane: _Lane, frame: Frame) -> None:
-    if frame.headers.base_revisions:
-        lane.view.conceal(frame)
-        return
-    try:
-        outline = lane.schema.outline(frame)
-    except (ValueError, OverflowError, RecursionError):
-        lane.view.conceal(frame)  # today's rules refuse it: its flush sends it to the dead letters
-    else:
-        lane.view.add(frame, outline)

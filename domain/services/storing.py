@@ -87,7 +87,8 @@ class BatchStore:
                 unstored.append(self._refused(refused[-1], refusal))
                 parts += [part] if part else []
             else:
-                unstored += [_buried(record) for record in part if record.key in result.buried]
+                deleted = set(result.buried)
+                unstored += [_buried(record) for record in part if record.key in deleted]
         return unstored
 
     def _refused(self, record: Record, refusal: RecordRefused) -> Unstored:

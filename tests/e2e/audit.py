@@ -82,11 +82,12 @@ async def _wrong_counts(api: Api, shown: dict[Place, Json]) -> list[str]:
 
 
 async def _wrong_receipts(api: Api, ledger: Ledger, random: Random) -> list[str]:
-    """After a flush every receipt is applied, whichever process gave it."""
+    """After a flush every receipt is applied, whichever process gave it; some writes came later than a delete."""
     faults = []
     for receipt, count in random.sample(ledger.receipts, min(len(ledger.receipts), _RECEIPTS)):
         reply = await api.send("GET", f"/api/v1/receipts/{receipt}")
         told = reply.body
-        if reply.status != 200 or (told["state"], told["count"], told["exceptions"]) != ("applied", count, []):
+        wrong = [found for found in told.get("exceptions", []) if found["verdict"] != "stale"]
+        if reply.status != 200 or (told["state"], told["count"], wrong) != ("applied", count, []):
             faults.append(f"receipt {receipt} of {count} records: {told}")
     return faults
