@@ -18,7 +18,8 @@ class StorageBackend(Protocol):
 
         Keys are distinct and sorted. The greater version wins, an equal one changes nothing and counts as stored,
         ``created_at`` becomes the earliest of both, whatever wins. Repeating a call changes nothing.
-        At most 1000 records. The result names the keys that stay deleted although a record was written. Raises RecordRefused (with the index where known) when one record is the cause.
+        At most 1000 records. The result names the keys that stay deleted although a record was written.
+        Raises RecordRefused (with the index where known) when one record is the cause.
         """
         ...
 
