@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from operator import attrgetter
+from typing import Any
 
 import msgspec
 
@@ -14,8 +15,6 @@ from domain.model.receipts import DeadLetter, WriteException
 from domain.model.records import Record, Verdict, greater
 from domain.model.revisions import nth, run
 from domain.services.schema import RecordSchema, raw_records
-
-_by_key = attrgetter("key")
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,15 +57,17 @@ def cut(frames: Sequence[Frame], size: int) -> Batch:
 
 def collapse(records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
     """The winners, one per key and sorted by key, and the superseded rest."""
-    best = {record.key: record for record in records}
-    if len(best) == len(records):
-        return sorted(records, key=_by_key), []
-    best.clear()
-    for record in records:
-        other = best.get(record.key)
-        best[record.key] = record if other is None else greater(record, other)
-    chosen = {record.revision for record in best.values()}
-    return sorted(best.values(), key=_by_key), [record for record in records if record.revision not in chosen]
+    keys: list[Any] = [record.values[0] for record in records]  # texts; the property .key would cost as much again
+    best = dict(zip(keys, records, strict=True))
+    superseded: list[Record] = []
+    if len(best) < len(records):
+        best.clear()
+        for record in records:
+            other = best.get(record.key)
+            best[record.key] = record if other is None else greater(record, other)
+        chosen = {record.revision for record in best.values()}
+        superseded = [record for record in records if record.revision not in chosen]
+    return [best[key] for key in sorted(best)], superseded
 
 
 class Unstored(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,8 +79,11 @@ class Unstored(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
 
 
-def readable(schema: RecordSchema, batch: Batch, refusal: Verdict) -> tuple[list[Record], list[Unstored]]:
-    """The records of a batch, and those that today's rules refuse, with the verdict that refused ones get."""
+async def readable(schema: RecordSchema, batch: Batch, refusal: Verdict) -> tuple[list[Record], list[Unstored]]:
+    """The records of a batch, and those that today's rules refuse, with the verdict that refused ones get.
+
+    Lets others run between the frames: decoding thousands of records at once would hold up the intake.
+    """
     records: list[Record] = []
     refused: list[Unstored] = []
     for frame in batch.frames:
@@ -92,6 +96,7 @@ def readable(schema: RecordSchema, batch: Batch, refusal: Verdict) -> tuple[list
                 else:
                     number = nth(frame.first_revision, index)
                     refused.append(Unstored(revision=number, verdict=refusal, code="invalid_record", detail=judged))
+        await asyncio.sleep(0)
     return records, refused
 
 

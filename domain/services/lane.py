@@ -173,16 +173,17 @@ class Lane:
         Returns the numbers of stored records by status, and the seconds it took.
         """
         begun = self._parts.clock.monotonic()
-        records, unstored = readable(self._schema, batch, self._refusal)
+        records, unstored = await readable(self._schema, batch, self._refusal)
         if batch.conditional:
             unstored += await self._store.store_conditional(batch.frames[0], records)
         else:
             unstored += await self._store.store(records)
         await self._settle(batch, unstored)
         await self._parts.buffer.commit(self.collection.name, _PARTITION, PRIMARY, batch.through)
-        without = {item.revision for item in unstored}
-        stored = Counter(self._status(record) for record in records if record.revision not in without)
-        return stored, self._parts.clock.monotonic() - begun
+        if unstored:
+            without = {item.revision for item in unstored}
+            records = [record for record in records if record.revision not in without]
+        return self._statuses(records), self._parts.clock.monotonic() - begun
 
     async def _settle(self, batch: Batch, unstored: Sequence[Unstored]) -> None:
         """Make durable what outlives the log before the watermark moves."""
@@ -199,11 +200,12 @@ class Lane:
         for item in letters:
             parts.observer(RecordDeadLettered(collection=name, key=item.key, error=item.code, detail=item.detail))
 
-    def _status(self, record: Record) -> str:
-        if record.deleted_at is not None:
-            return "deleted"
+    def _statuses(self, records: Sequence[Record]) -> Counter[str]:
+        """How many records have which status; deletes count as one of their own."""
         place = self.collection.positions.get("status")
-        return str(record.values[place]) if place is not None else "stored"
+        if place is None:
+            return Counter({"stored": len(records)})
+        return Counter(["deleted" if record.deleted_at else str(record.values[place]) for record in records])
 
     def _report(self, batch: Batch, seconds: float, statuses: Counter[str], trigger: str) -> None:
         self._parts.observer(

@@ -22,7 +22,16 @@ from domain.model.policies import MAX_BATCH_RECORDS, MAX_RECORD_BYTES
 from domain.model.records import EPOCH, Record, Value
 from domain.services import strict_json
 from domain.services.faults import MAX_ERRORS, explain, fault
-from domain.services.rules import BATCH_DEPTH, MAX_AHEAD, TOO_PRECISE, broken_rule, is_doubtful, size_of, too_precise
+from domain.services.rules import (
+    BATCH_DEPTH,
+    MAX_AHEAD,
+    NUL,
+    TOO_PRECISE,
+    broken_rule,
+    is_doubtful,
+    size_of,
+    too_precise,
+)
 
 _DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
@@ -149,7 +158,7 @@ class RecordSchema:
             return True
         if min(outline.updated_at) < EPOCH or min(outline.created_at) < EPOCH or TOO_PRECISE.search(payload):
             return True
-        if b"\\u0000" in payload:
+        if NUL.search(payload):
             return True
         return any(is_doubtful(field, map(get, bodies), len(payload)) for field, get in self._judged)
 
