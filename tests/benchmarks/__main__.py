@@ -31,6 +31,7 @@ WAITING = {  # a drain that does not begin while the run lasts
     "PERSISTENCE__BUFFER__BATCH_RECORDS_MAX": "100000000",
     "PERSISTENCE__BUFFER__BATCH_BYTES": "1000000000",
 }
+FULL = 1_000_000  # records that fill any buffer
 console = Console(width=120)
 
 
@@ -170,7 +171,7 @@ def drained(folder: Path, records: int, repeats: int) -> None:
 
 def memory(folder: Path, records: int, rounds: int) -> None:
     """Resident memory while records pass through."""
-    table = Table(title="Memory of the service process while records pass through; MiB")
+    table = Table(title="Memory of the service process while records pass through (buffer bound: 256 MiB); MiB")
     for name in ("records passed", "RSS at the peak of the round", "RSS when drained"):
         table.add_column(name, justify="right")
     port = free_port()
@@ -183,6 +184,15 @@ def memory(folder: Path, records: int, rounds: int) -> None:
                 peak = max(peak, rss(child.pid))
                 flush(port)
             table.add_row(f"{(number + 1) * records:,}", f"{peak:.1f}", f"{rss(child.pid):.1f}")
+    port = free_port()
+    with service(folder / "full", port, **WAITING) as child:
+        taken = 0
+        while taken < FULL:
+            sent = asyncio.run(load.run(port, PATH, bodies.batches(200, f"f{taken}"), 16))
+            taken += (len(sent.latencies) - sent.refused) * bodies.BATCH
+            if sent.refused:
+                break
+        table.add_row(f"{taken:,} kept waiting: the buffer is full", f"{rss(child.pid):.1f}", "")
     console.print(table)
 
 
