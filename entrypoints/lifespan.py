@@ -38,9 +38,10 @@ async def running(container: Container) -> AsyncIterator[Run]:
     buffer.on_failure = container.stop().fail
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(opened(*resources(container)))
+        await flush.start()
+        stack.push_async_callback(flush.stop, 0)
         await buffer.start()
         stack.push_async_callback(_settle, container, run)
-        await flush.start()
         yield run
 
 

@@ -30,7 +30,8 @@ class WriteBuffer(Protocol):
         """Durable frames whose last record is behind ``after``, in order, at least one if there is one.
 
         Stops before ``max_bytes`` of payload are passed. Waits up to ``wait_seconds`` for the first frame;
-        an empty answer means that none came. A damaged frame is quarantined and skipped: sequences may have a gap.
+        an empty answer means that none came. A damaged frame is quarantined and skipped: the gap in the
+        sequences is the reader's to settle.
         """
         ...
 

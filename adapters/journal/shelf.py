@@ -76,6 +76,8 @@ class Shelf:
             mark = Watermark.open(self._files, self._folder / name, owner, exists=name in names)
             self._marks[reader] = mark
             names.discard(name)
+            if not mark.found and self._segments:  # what is gone before the first segment was passed, not lost
+                mark.through = self._segments[0].first - 1
             if mark.damaged:
                 self._quarantine.note(name, 0, MARK_BYTES, "no valid watermark: replaying from the first segment")
         for stale in names:
@@ -119,24 +121,39 @@ class Shelf:
             self._free()
 
     def depth(self, reader: str) -> BufferDepth:
-        """What waits for a reader."""
+        """What waits for a reader; where nothing can be read any more, nothing waits."""
         self._receive()
-        through = self._marks[reader].through
-        quarantined = self._quarantine.count
+        through, quarantined = self._marks[reader].through, self._quarantine.count
+        found = self._next(through)
+        if found is None:
+            return BufferDepth(
+                head=self.head, committed=self.head, payload_bytes=0, oldest_accepted_at=None, quarantined=quarantined
+            )
+        index, place = found
+        return BufferDepth(
+            head=self.head,
+            committed=through,
+            payload_bytes=self.payload_total - index.payload_before(place),
+            oldest_accepted_at=moment(index[place].accepted),
+            quarantined=quarantined,
+        )
+
+    def _next(self, through: int) -> tuple[Index, int] | None:
+        """The first readable frame behind a record: its index, and its place there."""
         for segment in self._from(through):
             index = self._index(segment)
             place = index.behind(through)
             if place < len(index):
-                return BufferDepth(
-                    head=self.head,
-                    committed=max(through, index[place].first - 1),
-                    payload_bytes=self.payload_total - index.payload_before(place),
-                    oldest_accepted_at=moment(index[place].accepted),
-                    quarantined=quarantined,
-                )
-        return BufferDepth(
-            head=self.head, committed=self.head, payload_bytes=0, oldest_accepted_at=None, quarantined=quarantined
-        )
+                return index, place
+        return None
+
+    def _passed(self, through: int) -> int:
+        """The last record that a reader is done with: a gap behind its watermark can never be read."""
+        found = self._next(through)
+        if found is None:
+            return self.head
+        index, place = found
+        return max(through, index[place].first - 1)
 
     def close(self) -> None:
         """Release every file."""
@@ -197,7 +214,7 @@ class Shelf:
         self._quarantine.keep(segment.window(), segment.path.name, offset, end, reason)
 
     def _free(self) -> None:
-        passed = {reader: self.depth(reader).committed for reader in self._marks}
+        passed = {reader: self._passed(mark.through) for reader, mark in self._marks.items()}
         if len(self._segments) < 2 or self._segments[1].first > min(passed.values()) + 1:
             return
         for reader, through in passed.items():

@@ -121,6 +121,27 @@ def settlement(
     return exceptions, letters
 
 
+def quarantined(
+    collection: Collection, first: int, last: int, failed_at: str
+) -> tuple[list[WriteException], list[DeadLetter]]:
+    """What must be known of records whose frame was damaged on disk; of each, its sequence is all that is left."""
+    letters = [
+        DeadLetter(
+            lane=collection.name,
+            sequence=sequence,
+            key="",
+            record=b"",
+            revision=0,
+            accepted_at="",
+            failed_at=failed_at,
+            code="frame_quarantined",
+            detail="The journal's frame was damaged on disk; its bytes are set aside in the journal's quarantine.",
+        )
+        for sequence in range(first, last + 1)
+    ]
+    return [_exception(letter, Verdict.DEAD_LETTERED) for letter in letters], letters
+
+
 def is_due(policy: BufferPolicy, records: int, size: int, payload_bytes: int) -> str | None:
     """Which trigger a backlog has pulled, if any."""
     if records >= size:

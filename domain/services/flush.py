@@ -43,8 +43,9 @@ class FlushEngine:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Begin to drain; each lane waits for its replay first."""
+        """Begin to drain; each lane waits for its replay, and must be started before it."""
         for name, lane in self._lanes.items():
+            await lane.begin()
             self._tasks.append(asyncio.create_task(self._run(lane), name=f"flush {name}"))
 
     async def stop(self, budget_seconds: float) -> int:

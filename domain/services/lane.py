@@ -16,7 +16,7 @@ from domain.model.frames import Frame
 from domain.model.observations import BatchFlushed, CollectionPaused, FlushFailed, RecordDeadLettered, RecordsDiscarded
 from domain.model.policies import BufferPolicy
 from domain.model.records import Record, Verdict
-from domain.services.batches import Batch, Unstored, cut, is_due, readable, settlement
+from domain.services.batches import Batch, Unstored, cut, is_due, quarantined, readable, settlement
 from domain.services.pace import SizeTrigger, delay, is_structural
 from domain.services.registry import StorageBackendRegistry
 from domain.services.schema import RecordSchema
@@ -76,11 +76,13 @@ class Lane:
         finally:
             self._waiters.pop(done, None)
 
+    async def begin(self) -> None:
+        """Find the watermark; before anyone reads the log, which may pass over damaged frames behind it."""
+        self._reached((await self._parts.buffer.depth(self.collection.name)).committed)
+
     async def drain(self, applied: Callable[[str, int], None]) -> None:
         """Apply batch after batch until cancelled; tells ``applied`` after each."""
         name = self.collection.name
-        depth = await self._patiently(partial(self._parts.buffer.depth, name))
-        self._reached(depth.committed)
         while True:
             trigger = await self._patiently(self._next_trigger)
             batch = cut(self._frames, self.trigger.records)
@@ -115,9 +117,13 @@ class Lane:
     async def _read_on(self, max_bytes: int, *, wait_seconds: float) -> None:
         after = self._frames[-1].last if self._frames else self._applied
         name = self.collection.name
-        self._frames += await self._parts.buffer.read(
+        for frame in await self._parts.buffer.read(
             name, _PARTITION, after, max_bytes=max_bytes, wait_seconds=wait_seconds
-        )
+        ):
+            if frame.sequence > after + 1:
+                await self._settle_gap(after + 1, frame.sequence - 1)
+            self._frames.append(frame)
+            after = frame.last
 
     async def _linger(self) -> str:
         policy = self._parts.policy
@@ -199,6 +205,12 @@ class Lane:
             parts.observer(RecordsDiscarded(collection=name, count=discarded))
         for item in letters:
             parts.observer(RecordDeadLettered(collection=name, key=item.key, error=item.code, detail=item.detail))
+
+    async def _settle_gap(self, first: int, last: int) -> None:
+        """Records whose frame is damaged were acknowledged and cannot be applied: their receipts must say so."""
+        exceptions, letters = quarantined(self.collection, first, last, self._parts.clock.now().isoformat())
+        await self._parts.dead_letters.add(letters)
+        await self._parts.receipts.add(exceptions)
 
     def _statuses(self, records: Sequence[Record]) -> Counter[str]:
         """How many records have which status; deletes count as one of their own."""

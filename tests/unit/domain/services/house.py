@@ -167,9 +167,9 @@ class House:
     @asynccontextmanager
     async def running(self, *, draining: bool = True):
         """Serve; without ``draining`` everything stays in the pending log."""
-        await self.buffer.start()
         if draining:
             await self.flush.start()
+        await self.buffer.start()
         try:
             yield self
         finally:
