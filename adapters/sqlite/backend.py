@@ -20,11 +20,13 @@ from adapters.sqlite.dialect import SQLITE
 from adapters.sqlite.portions import PORTION_RECORDS, portion
 from adapters.sqlite.rows import Row, to_datetime, to_record, to_rows
 from adapters.sqlite.verdicts import buried, judge, read_back
-from domain.errors import BackendError, QueryTimeout, SchemaMismatch
+from domain.errors import BackendError, InvalidParameter, QueryTimeout, SchemaMismatch
 from domain.model.collections import Collection, FieldType
 from domain.model.query import Filter, Query, QueryResult, Sort, check_filter, check_query, declared
 from domain.model.records import ConditionalWrite, HealthStatus, Record, Verdict, WriteResult
 from sql import migrations
+
+PAGE_CHARACTERS = 32 * 1024 * 1024  # of text that one page may hold in memory
 
 
 class SqliteBackend:
@@ -108,11 +110,13 @@ class SqliteBackend:
     async def query(self, collection: Collection, query: Query) -> QueryResult:
         """As the port says; page and count come from one snapshot."""
         check_query(collection, query)
-        text, parameters = queries.page(collection, SQLITE, self._of(collection), query)
+        statement = queries.page(collection, SQLITE, self._of(collection), query)
 
         def work(connection: sqlite3.Connection) -> tuple[list[Row], int | None, bool]:
             with transaction(connection, "BEGIN"):
-                rows = connection.execute(text, parameters).fetchall()
+                rows, cut = portion(connection, statement, records=query.limit + 1, characters=PAGE_CHARACTERS)
+                if cut:
+                    raise InvalidParameter(_page_too_large(len(rows)))
                 return rows, *count_matching(connection, collection, query.filter, query.count)
 
         try:
@@ -173,3 +177,7 @@ class SqliteBackend:
             return self._statements[collection.name]
         except KeyError:
             raise SchemaMismatch(f"The backend has no table for {collection.name}.") from None
+
+
+def _page_too_large(rows: int) -> str:
+    return f"`page_size`: the first {rows} records hold more than {PAGE_CHARACTERS} characters; ask for fewer at once."

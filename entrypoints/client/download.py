@@ -11,6 +11,8 @@ from domain.model.query import MAX_PAGE_SIZE
 from entrypoints.client.failures import ServiceUnreachable
 from entrypoints.client.http import Client
 
+_UNFIT = 400
+
 
 class _Page(msgspec.Struct, frozen=True):
     """The part of a list that an export needs; records stay as the text that came."""
@@ -49,6 +51,9 @@ class Download:
 
     async def _page(self, more: dict[str, str]) -> _Page:
         answer = await self._client.request("GET", self._path, params=self._params | more)
+        while answer.status == _UNFIT and (size := int(self._params["page_size"])) > 1:
+            self._params["page_size"] = str(size // 2)  # a page of large records may be more than an answer holds
+            answer = await self._client.request("GET", self._path, params=self._params | more)
         if not answer.ok:
             raise ServiceUnreachable(f"the service answers {answer.status}: {answer.problem.detail}")
         return answer.read(_Page)

@@ -50,3 +50,15 @@ async def test_a_refusal_is_said(script):
     script.answers = [(404, {"detail": "No such address."})]
     with pytest.raises(ServiceUnreachable, match=r"404: No such address\."):
         await fetch(script, SESSIONS)
+
+
+async def test_a_page_that_does_not_fit_is_asked_for_in_halves(script):
+    script.answers = [
+        (400, {"detail": "`page_size`: the first 40 records hold more than an answer may."}),
+        (400, {"detail": "`page_size`: the first 40 records hold more than an answer may."}),
+        (200, {"items": [{"session_id": "a"}], "next_cursor": "c1"}),
+        (200, {"items": [{"session_id": "b"}], "next_cursor": None}),
+    ]
+    pages, _ = await fetch(script, SESSIONS)
+    assert len(pages) == 2
+    assert [request[2]["page_size"] for request in script.requests] == ["1000", "500", "250", "250"]
