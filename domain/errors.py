@@ -155,7 +155,7 @@ class MethodNotAllowed(NotFound):
     """The address does not take this method."""
 
     code = "method_not_allowed"
-    cure = "Use one of the methods that the `Allow` header lists."
+    cure = "Use one of the methods that the `Allow` header lists; `GET /` lists every address."
 
 
 class RecordNotFound(NotFound):
@@ -379,10 +379,10 @@ class UnknownBackend(StartFailure):
 
 
 class DataFolderUnusable(StartFailure):
-    """The data folder cannot be written."""
+    """The data folder is none, or cannot be written."""
 
     code = "data_folder_unusable"
-    cure = "Give the service's user write access, or choose another folder with --data-dir."
+    cure = "Choose another folder with --data-dir, or give the service's user write access to this one."
 
 
 class DataFolderLocked(StartFailure):

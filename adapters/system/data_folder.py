@@ -35,6 +35,8 @@ class DataFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except FileExistsError as error:
+            raise DataFolderUnusable(f"{self.path} is a file, not a folder.") from error
         except OSError as error:
             raise self._unusable(error) from error
         try:

@@ -160,8 +160,9 @@ class Intake:
         if self._partial:
             self._note(faults)
             return
-        detail = f"{faults[0].detail} The lines before its frame are taken; go on with the `accepted` + 1st record."
-        raise InvalidRecords(detail, errors=tuple(faults[:MAX_ERRORS]), accepted=self._call.accepted or 0)
+        taken = self._call.accepted or 0
+        kept = f"The first {taken:,} records are taken; send the others again." if taken else "Nothing was taken."
+        raise InvalidRecords(f"{faults[0].detail} {kept}", errors=tuple(faults[:MAX_ERRORS]), accepted=taken)
 
     def _note(self, faults: list[ItemError]) -> None:
         self._errors += faults[: MAX_ERRORS - len(self._errors)]

@@ -11,6 +11,7 @@ from domain.errors import InvalidParameter
 from domain.model.collections import Collection
 from domain.model.frames import BufferDepth
 from domain.model.query import EVERYTHING
+from domain.model.records import HealthStatus
 from entrypoints.http.abilities import has
 from entrypoints.http.answers import json_response
 from entrypoints.http.call import Call
@@ -48,7 +49,7 @@ async def health(call: Call) -> web.Response:
     answer = {
         "status": ("ok" if well else "degraded") if services.buffer.accepting else "not_ready",
         "journal": {"accepting": services.buffer.accepting, "replaying": services.buffer.replaying},
-        "backends": backends,
+        "backends": {name: _shown(status) for name, status in backends.items()},
         "collections": lanes,
     }
     return json_response(answer)
@@ -75,6 +76,10 @@ async def flush(call: Call) -> web.Response:
     seconds = FLUSH_SECONDS if text is None else _seconds(text)
     await call.services.flush.flush(call.services.registry.collections, seconds)
     return json_response({"status": "flushed"})
+
+
+def _shown(status: HealthStatus) -> HealthStatus:
+    return msgspec.structs.replace(status, latency_seconds=round(status.latency_seconds, 6))
 
 
 def _described(call: Call, collection: Collection) -> Document:

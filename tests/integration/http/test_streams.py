@@ -57,7 +57,8 @@ async def test_a_bad_line_ends_the_stream_with_its_number_and_what_stays(service
     assert (status, problem["code"], problem["accepted"]) == (422, "invalid_records", 1000)
     (error,) = problem["errors"]
     assert (error["line"], error["pointer"]) == (1202, "/1201/status")
-    assert "1202" in problem["detail"]
+    assert "Line 1202" in problem["detail"]
+    assert problem["detail"].endswith("The first 1,000 records are taken; send the others again.")
     assert await service.stored() == 1000
 
 
@@ -74,6 +75,7 @@ async def test_a_line_that_is_no_single_json_value_is_found(service: Running) ->
     ):
         status, problem = await send(service, good + b"\n" + bad + b"\n" + good)
         assert (status, problem["accepted"], problem["errors"][0]["line"]) == (422, 0, 2), bad
+        assert problem["detail"].endswith("Nothing was taken.")
     hidden = good[:-1] + b"\n" + b'"priority":1}\n'
     assert (await send(service, hidden))[1]["errors"][0]["line"] == 1
     assert await service.stored() == 0

@@ -46,7 +46,7 @@ async def test_health_shows_journal_backends_and_lanes(service: Running) -> None
 
 class Sick(MemoryBackend):
     async def health_check(self) -> HealthStatus:
-        return HealthStatus(healthy=False, detail="gone", latency_seconds=0.0)
+        return HealthStatus(healthy=False, detail="gone", latency_seconds=0.00045678912)
 
     async def query(self, collection: Any, query: Any) -> Any:
         raise BackendUnavailable("Nobody answers.")
@@ -60,7 +60,9 @@ class Sick(MemoryBackend):
 
 async def test_a_sick_backend_degrades_the_service_and_stays_ready() -> None:
     async with running(backend=Sick(), policy=BufferPolicy(read_deadline_seconds=0.1)) as service:
-        assert (await service.get("/api/v1/system/health"))[1]["status"] == "degraded"
+        _, found, _ = await service.get("/api/v1/system/health")
+        assert found["status"] == "degraded"
+        assert found["backends"] == {"main": {"healthy": False, "detail": "gone", "latency_seconds": 0.000457}}
         assert (await service.get("/health/ready"))[0] == 200
         status, problem, response = await service.get(f"{API}/tasks")
         assert (status, problem["code"], response.headers["Retry-After"]) == (503, "backend_unavailable", "1")

@@ -50,7 +50,7 @@ async def test_another_process_that_holds_the_folder_is_named(tmp_path):
 
 async def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):
     (tmp_path / "data").write_text("not a folder")
-    with pytest.raises(DataFolderUnusable, match="cannot be written"):
+    with pytest.raises(DataFolderUnusable, match="data is a file, not a folder"):
         await DataFolder(tmp_path / "data").open()
 
 
