@@ -9,7 +9,7 @@ import ipaddress
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -152,7 +152,8 @@ class Settings(Section, frozen=True, kw_only=True):
 
     def shown(self) -> Tree:
         """Every effective setting as plain values, secrets masked."""
-        tree: Tree = msgspec.to_builtins(self, enc_hook=repr)
+        collections = {collection.name: self.collection(collection.name) for collection in BUILT_IN}
+        tree: Tree = msgspec.to_builtins(msgspec.structs.replace(self, collections=collections), enc_hook=repr)
         return tree
 
 
@@ -174,7 +175,7 @@ def load_settings(
         # Not strict: a variable of the environment is always text.
         settings = msgspec.convert(tree, Settings, strict=False, dec_hook=_decode_secret)
     except msgspec.ValidationError as error:
-        raise InvalidConfiguration(_sentence(str(error), source, variables)) from error
+        raise InvalidConfiguration(_sentence(str(error), source, tree, variables)) from error
     _check(settings)
     return settings
 
@@ -221,22 +222,46 @@ def _decode_secret(kind: type, value: object) -> Secret:
     raise ValueError(f"Expected `str`, got `{type(value).__name__}`")
 
 
-def _sentence(message: str, source: str, variables: Mapping[tuple[str, ...], str]) -> str:
+def _sentence(message: str, source: str, tree: Tree, variables: Mapping[tuple[str, ...], str]) -> str:
     """``Expected `int`, got `str` - at `$.server.port``` → ``server.port: expected ... (in persistence.toml)``."""
-    fault, _, place = message.partition(" - at `$")
-    keys = [key for key in place.rstrip("`").replace("[...]", ".*").split(".") if key]
+    fault, _, place = message.partition(" - at `")
+    if place.startswith("key` in"):
+        fault = "a name has small letters, digits and `_`, and begins with a letter"
+    keys = [key for key in place.partition("$")[2].rstrip("`").replace("[...]", ".*").split(".") if key]
+    if "*" in keys:
+        keys[1] = _culprit(tree, keys[0])
+    if "enum" in fault:
+        fault += _known(keys)
     unknown = re.search(r"unknown field `(.+)`", fault) or re.search(r"missing required field `(.+)`", fault)
     if unknown:
+        fault = f"there is no such setting{_known(keys)}" if "unknown" in fault else "is missing"
         keys.append(unknown[1])
-        fault = "there is no such setting" if "unknown" in fault else "is missing"
     blamed = {path[: len(keys)] if unknown else path: path for path in variables}  # unknown may be a whole table
-    named = [PREFIX + "__".join(path).upper() for head, path in blamed.items() if _matches(head, keys)]
-    where = named[0] if named else source
+    variable = blamed.get(tuple(keys))
+    where = PREFIX + "__".join(variable).upper() if variable else source
     return f"{'.'.join(keys) or 'The file'}: {fault[0].lower()}{fault[1:]} (in {where})."
 
 
-def _matches(path: tuple[str, ...], keys: list[str]) -> bool:
-    return len(path) == len(keys) and all(key in ("*", part) for part, key in zip(path, keys, strict=True))
+def _culprit(tree: Tree, section: str) -> str:
+    """Which of the named tables of a section is wrong: msgspec does not tell."""
+    for name, table in tree[section].items():
+        try:
+            msgspec.convert({section: {name: table}}, Settings, strict=False, dec_hook=_decode_secret)
+        except msgspec.ValidationError:
+            return str(name)
+    return "*"
+
+
+def _known(keys: Sequence[str]) -> str:
+    """What there is at a place: the settings of a table, or the values of a choice."""
+    kind: object = msgspec.inspect.type_info(Settings)
+    for key in keys:
+        fields = {field.name: field.type for field in getattr(kind, "fields", ())}
+        kind = fields.get(key) or getattr(kind, "value_type", None)
+    words = [field.name for field in getattr(kind, "fields", ())]
+    for part in getattr(kind, "types", (kind,)):
+        words += getattr(part, "values", ())
+    return f"; there are: {', '.join(words)}" if words else ""
 
 
 def _check_types(backends: object) -> None:
@@ -261,7 +286,7 @@ def _check(settings: Settings) -> None:
     if not _loopback(settings.server.host) and not settings.server.insecure:
         raise InvalidConfiguration(
             f"server.host: {settings.server.host} can be reached by others, and nobody has to authenticate yet; "
-            "listen on 127.0.0.1, or say --insecure if the network itself is protected."
+            "listen on 127.0.0.1, or say --insecure (insecure = true) if the network itself is protected."
         )
 
 

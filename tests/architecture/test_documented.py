@@ -8,6 +8,7 @@ import pytest
 
 from domain import errors
 from domain.errors import PersistenceError, StartFailure
+from domain.model.translation import BUILT_IN
 from entrypoints.http.errors import STATUS, kinds, status_of
 from entrypoints.settings import Settings, load_settings
 from tests.architecture.house import ROOT
@@ -30,11 +31,12 @@ def keys(tree, path=""):
 
 
 def test_the_example_configuration_is_the_default():
-    assert load_settings(EXAMPLE, environ={}).shown() | {"collections": {}} == Settings().shown()
+    assert load_settings(EXAMPLE, environ={}).shown() == Settings().shown()
 
 
 def test_the_example_configuration_names_every_setting():
-    said = set(keys(tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))))
+    text = EXAMPLE.read_text(encoding="utf-8")
+    said = set(keys(tomllib.loads(re.sub(r"(?m)^# (?=on_failure)", "", text))))
     assert set(keys(Settings().shown())) - said == set()
 
 
@@ -44,6 +46,15 @@ def test_the_example_configuration_explains_every_setting():
     for name, value in keys_and_structs(Settings()):
         assert re.search(rf"(?m)^{name} = ", uncommented), name
         del value
+
+
+@pytest.mark.parametrize("collection", BUILT_IN, ids=lambda collection: collection.name)
+def test_the_readme_names_every_field_and_value_of_a_record(collection):
+    (row,) = re.findall(rf"(?m)^\| {collection.noun} \|.*", (ROOT / "README.md").read_text(encoding="utf-8"))
+    _, _, required, optional, choices, _ = (cell.strip() for cell in row.split("|"))
+    assert re.findall(r"`(\w+)`", required) == [field.name for field in collection.fields if field.required]
+    assert re.findall(r"`(\w+)`", optional) == [field.name for field in collection.fields if not field.required]
+    assert choices == ", ".join(collection.by_name["status"].choices)
 
 
 def keys_and_structs(struct):
