@@ -243,7 +243,8 @@ def _checked(schema: RecordSchema, changes: Sequence[_Change], clock: Clock) -> 
         return schema.check(payload, max(clock.now(), latest - MAX_AHEAD))
     except InvalidRecords as problem:
         places = [change.index for change in changes]
-        raise InvalidRecords(problem.detail, errors=tuple(_moved(error, places) for error in problem.errors)) from None
+        detail = "Some changes would break a rule; nothing was written. `errors` names the places."
+        raise InvalidRecords(detail, errors=tuple(_moved(error, places) for error in problem.errors)) from None
 
 
 def _moved(error: ItemError, places: Sequence[int]) -> ItemError:
