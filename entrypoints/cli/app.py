@@ -11,7 +11,8 @@ import click
 from domain.errors import PersistenceError, StartFailure
 from entrypoints.cli.configuration import config
 from entrypoints.cli.failures import CommandFailed, Exit
-from entrypoints.cli.operate import flush, health
+from entrypoints.cli.operate import buffers, flush, health, stats
+from entrypoints.cli.read import get, query, receipts, recovery
 from entrypoints.cli.serve import migrate, serve
 from entrypoints.cli.transfer import export_records, import_records
 from entrypoints.client.failures import ServiceUnreachable
@@ -30,7 +31,12 @@ def version() -> None:
     click.echo(VERSION)
 
 
-for command in (serve, migrate, import_records, export_records, health, flush, config):
+_COMMANDS: tuple[click.Command, ...] = (
+    *(serve, migrate, config),
+    *(import_records, export_records, query, get, receipts, recovery),
+    *(health, stats, buffers, flush),
+)
+for command in _COMMANDS:
     cli.add_command(command)
 
 
@@ -52,6 +58,7 @@ def run(arguments: Sequence[str]) -> int:
     except PersistenceError as error:
         return _fail(error, Exit.INCOMPLETE)
     except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
         return Exit.INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains at its end

@@ -1,21 +1,16 @@
-"""``persistence health`` and ``persistence flush``: a look at, and a push to, a running service."""
+"""``persistence health``, ``stats``, ``buffers``, ``flush``: a look at, and a push to, a running service."""
 
 from __future__ import annotations
-
-import asyncio
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
+from entrypoints.cli.asking import ask, asked, json_option, print_json
 from entrypoints.cli.failures import CommandFailed, Exit
 from entrypoints.cli.options import url_option
+from entrypoints.cli.tables import print_table, report_lines
 
-if TYPE_CHECKING:
-    from entrypoints.client.http import Answer
-
-_WORDS = {"True": "yes", "False": "no", "None": "-"}
+_SYSTEM = "/api/v1/system"
 
 
 class _Health(msgspec.Struct):
@@ -24,45 +19,109 @@ class _Health(msgspec.Struct):
     status: str
 
 
+class _Stored(msgspec.Struct):
+    """What a collection holds; None where its backend cannot count."""
+
+    pending: int
+    accepted: int
+    stored: int | None = None
+    by_status: dict[str, int] | None = None
+
+
+class _Stats(msgspec.Struct):
+    collections: dict[str, _Stored]
+
+
+class _Lane(msgspec.Struct):
+    paused: bool = False
+    attempt: int = 0
+    last_error: str | None = None
+
+
+class _Buffer(msgspec.Struct):
+    records: int
+    payload_bytes: int
+    flush: _Lane
+    oldest_accepted_at: str | None = None
+
+
+class _Buffers(msgspec.Struct):
+    buffers: dict[str, _Buffer]
+
+
 @click.command(short_help="Show how a running service is.")
 @url_option
-def health(url: str) -> int:
-    """Show how a running service is: exit 0 healthy, 1 degraded or not ready, 69 not reachable."""
-    report = _ask("GET", url, "/api/v1/system/health", timeout=10).read
-    for line in report_lines(report(dict[str, object])):
-        click.echo(line)
-    return Exit.OK if report(_Health).status == "ok" else Exit.INCOMPLETE
+@json_option
+def health(url: str, as_json: bool) -> int:
+    """Show how a running service, its journal and every backend are.
+
+    \b
+    Example: persistence health && echo all is well
+    Exit:    0 healthy, 1 degraded or not ready, 69 not reachable
+    """
+    answer = ask("GET", url, f"{_SYSTEM}/health", timeout=10)
+    found = answer.read(_Health)
+    if as_json:
+        print_json(answer.body)
+    else:
+        click.echo("\n".join(report_lines(answer.read(dict[str, object]))))
+    return Exit.OK if found.status == "ok" else Exit.INCOMPLETE
+
+
+@click.command(short_help="Show how many records are stored, by status, and how many wait.")
+@url_option
+@json_option
+def stats(url: str, as_json: bool) -> None:
+    """Show how many records of each collection are stored, by status, and how many wait to be.
+
+    \b
+    Example: persistence stats --json
+    """
+    answer = asked("GET", url, f"{_SYSTEM}/stats")
+    found = answer.read(_Stats).collections
+    if as_json:
+        return print_json(answer.body)
+    statuses = list(dict.fromkeys(name for each in found.values() for name in each.by_status or ()))
+    rows = [
+        (name, each.stored, *((each.by_status or {}).get(status, 0) for status in statuses), each.pending)
+        for name, each in found.items()
+    ]
+    return print_table(("collection", "stored", *statuses, "waiting"), rows)
+
+
+@click.command(short_help="Show what waits to be written to a backend, and what holds it up.")
+@url_option
+@json_option
+def buffers(url: str, as_json: bool) -> None:
+    """Show how much of each collection waits in the journal, since when, and what holds it up.
+
+    \b
+    Example: persistence buffers
+    """
+    answer = asked("GET", url, f"{_SYSTEM}/buffers")
+    found = answer.read(_Buffers).buffers
+    if as_json:
+        return print_json(answer.body)
+    columns = ("collection", "waiting", "bytes", "oldest", "paused", "failed tries", "last error")
+    rows = [
+        (name, b.records, b.payload_bytes, b.oldest_accepted_at, b.flush.paused, b.flush.attempt, b.flush.last_error)
+        for name, b in found.items()
+    ]
+    return print_table(columns, rows, texts=("last error",))
 
 
 @click.command(short_help="Write everything acknowledged to its backend, now.")
 @url_option
 @click.option("--timeout", default=30.0, show_default=True, type=click.FloatRange(0.1, 300), help="Seconds to wait.")
 def flush(url: str, timeout: float) -> int:
-    """Write everything acknowledged so far to its backend, and wait for it: exit 0 done, 1 not all in time."""
-    answer = _ask("POST", url, f"/api/v1/system/flush?timeout={timeout:g}", timeout=timeout)
+    """Write everything acknowledged so far to its backend, and wait for it.
+
+    \b
+    Example: persistence flush --timeout 60
+    Exit:    0 done, 1 not all in time, 69 not reachable
+    """
+    answer = ask("POST", url, f"{_SYSTEM}/flush?timeout={timeout:g}", timeout=timeout)
     if answer.ok:
         click.echo("Flushed: everything acknowledged before this call is stored.")
         return Exit.OK
     raise CommandFailed(answer.problem.detail, Exit.INCOMPLETE)
-
-
-def report_lines(value: object, indent: str = "") -> list[str]:
-    """A JSON object as indented lines for a person."""
-    lines: list[str] = []
-    for key, item in value.items() if isinstance(value, Mapping) else ():
-        if isinstance(item, Mapping):
-            lines += [f"{indent}{key}", *report_lines(item, indent + "  ")]
-        else:
-            shown = _WORDS.get(repr(item), item)
-            lines.append(f"{indent}{key:<{max(1, 24 - len(indent))}} {shown}")
-    return lines
-
-
-def _ask(method: str, url: str, path: str, *, timeout: float) -> Answer:
-    from entrypoints.client.http import Client
-
-    async def ask() -> Answer:
-        async with Client(url, patience_seconds=0, timeout_seconds=timeout + 5, connections=1) as client:
-            return await client.once(method, path)
-
-    return asyncio.run(ask())

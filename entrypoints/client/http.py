@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Self, TypeVar
 
@@ -28,6 +28,7 @@ _LONGEST_DELAY = 5.0
 
 
 T = TypeVar("T")
+Parameters = Mapping[str, str] | Sequence[tuple[str, str]]  # pairs: a name may be repeated
 
 
 class ItemProblem(msgspec.Struct, frozen=True):
@@ -44,6 +45,7 @@ class Problem(msgspec.Struct, frozen=True):
     code: str = ""
     title: str = ""
     detail: str = ""
+    cure: str = ""
     errors: tuple[ItemProblem, ...] = ()
 
 
@@ -100,7 +102,7 @@ class Client:
             await self._session.close()
 
     async def request(
-        self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: bytes | None = None
+        self, method: str, path: str, *, params: Parameters | None = None, body: bytes | None = None
     ) -> Answer:
         """Send, and send again after a lost connection, a timeout, 429 or 503. Raises ServiceUnreachable.
 
@@ -125,7 +127,7 @@ class Client:
             delay = min(2 * delay, _LONGEST_DELAY)
 
     async def once(
-        self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: bytes | None = None
+        self, method: str, path: str, *, params: Parameters | None = None, body: bytes | None = None
     ) -> Answer:
         """Send once and return whatever is answered. Raises ServiceUnreachable where nothing is."""
         if self._session is None:

@@ -6,9 +6,9 @@ import pytest
 
 from entrypoints.cli.app import run
 from entrypoints.cli.failures import Exit
-from entrypoints.cli.operate import report_lines
 from entrypoints.cli.options import url_of
 from entrypoints.cli.serve import banner
+from entrypoints.cli.tables import report_lines
 from entrypoints.settings import Settings
 from entrypoints.version import VERSION
 
@@ -26,7 +26,7 @@ def test_the_version_is_that_of_the_package(capsys):
 def test_every_command_is_listed_with_one_line(capsys):
     run(["--help"])
     shown = capsys.readouterr().out
-    for name in ("serve", "migrate", "import", "export", "health", "flush", "config", "version"):
+    for name in ("serve", "migrate", "import", "export", "query", "get", "health", "stats", "config", "version"):
         assert f"\n  {name} " in shown
     assert "..." not in shown.partition("Commands:")[2]
 
