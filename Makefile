@@ -1,6 +1,6 @@
 # Needs Python 3.11 or newer with venv, git and make; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help install run check test e2e bench format lock clean
+.PHONY: help install run check test e2e bench format openapi lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -39,6 +39,10 @@ bench: develop ## Measure throughput, latency, drain and memory beside bare base
 format: develop ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+openapi: develop ## Renew the API's description in ops/openapi.json, and the examples in it
+	$(BIN)/python -m tests.integration.http.tour
+	$(BIN)/python ops/openapi.py
 
 lock: develop ## Pin every dependency anew, with hashes
 	$(BIN)/pip-compile $(PIN) --upgrade --output-file ops/requirements.lock pyproject.toml

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from domain.model.translation import SESSIONS, TASKS
 from entrypoints.http.call import Call
-from entrypoints.http.handlers import probes, receipts, records, system, translation
+from entrypoints.http.handlers import documents, probes, receipts, records, system, translation
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 RESERVED = ("batch", "query", "aggregate", "export")  # words of the API, which win over a record's id
@@ -63,4 +63,5 @@ ROUTES = (
     Route("GET", "/health/ready", probes.ready),
     Route("GET", "/metrics", probes.metrics),
     Route("GET", "/problems/{code}", probes.problem),
+    Route("GET", "/openapi.json", documents.openapi),
 )

@@ -1,0 +1,210 @@
+"""Puts the OpenAPI document together."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from domain.errors import PersistenceError
+from domain.model.collections import Collection
+from domain.model.translation import BUILT_IN, SESSIONS, TASKS
+from entrypoints.http.errors import PROBLEM, kinds, status_of, summary, title_of
+from entrypoints.http.handlers import records
+from entrypoints.http.media import NDJSON
+from entrypoints.http.openapi import parameters, shapes
+from entrypoints.http.openapi.operations import ANY, HTML, OPERATIONS, Handler, Operation, Problems, Schema
+from entrypoints.http.openapi.records import names_of, schemas_of
+from entrypoints.http.routes import ROUTES, Route
+from entrypoints.http.wire import Document
+
+_COLLECTIONS = {collection.name: collection for collection in BUILT_IN}
+_REF = "#/components/schemas/{name}"
+_FREE = {"text": {"type": "string"}, "object": {"type": "object"}}
+_EXAMPLES: dict[str, Document] = msgspec.json.decode(Path(__file__).with_name("examples.json").read_bytes())
+_DESCRIPTION = """\
+Durable in milliseconds, written in bulk, nothing lost. A batch is acknowledged with `202` when it would survive a power
+loss; its receipt tells what became of it. Errors are problem documents (RFC 9457) with a stable `code` and a cure. An
+unknown parameter, field or operator is an error that names it. Every GET also answers HEAD; bodies may be gzip."""
+_TAGS = {
+    "records": "Batches in, single records and lists out.",
+    "recovery": "Interrupted sessions, and how to go on with them.",
+    "receipts": "What became of an acknowledged batch.",
+    "system": "The service about itself.",
+    "about": "Probes, metrics, problems explained.",
+}
+_HEADERS: dict[str, Document] = {
+    "Location": {"description": "Where the receipt is.", "schema": {"type": "string"}},
+    "ETag": {"description": "The version answered with, for `If-Match`.", "schema": {"type": "string"}},
+    "Link": {"description": 'The next page, `rel="next"`.', "schema": {"type": "string"}},
+    "Retry-After": {"description": "Seconds until a retry makes sense.", "schema": {"type": "integer", "minimum": 1}},
+    "X-Request-Id": {"description": "The caller's own, or a new one.", "schema": {"type": "string"}},
+}
+
+
+@functools.cache
+def document(version: str) -> Document:
+    """The whole description of one release."""
+    paths: dict[str, Document] = {}
+    for route in ROUTES:
+        if route.handler in OPERATIONS:
+            paths.setdefault(route.template, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Persistence Service",
+            "version": version,
+            "description": _DESCRIPTION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
+        "paths": paths,
+        "components": {"schemas": _schemas(), "examples": _problem_examples(), "headers": _HEADERS},
+    }
+
+
+def operation_id(route: Route) -> str:
+    """The operation's name: the function's, made unique by its collection or module."""
+    name, module = route.handler.__name__, route.handler.__module__.rpartition(".")[2]
+    if route.handler.__module__ == records.__name__ and route.collection is not None:
+        return f"{name}_{_COLLECTIONS[route.collection].envelope}"
+    return name if route.collection or name == module else f"{module}_{name}"
+
+
+def _operation(route: Route) -> Document:
+    row, collection, name = OPERATIONS[route.handler], _collection(route), operation_id(route)
+    example = _EXAMPLES.get(name, {})
+    answers = {str(row.status): _answer(row, collection, example)}
+    if row.unchanged:
+        answers["304"] = {"description": "The caller's copy is current.", "headers": _headers("ETag")}
+    found: Document = {
+        "operationId": name,
+        "tags": [row.tag],
+        "summary": _summary(route.handler),
+        "parameters": [*_places(route, collection), *_parameters(row, collection)],
+    }
+    if row.bodies and collection:
+        found["requestBody"] = _body(row, collection, example)
+    return found | {"responses": dict(sorted((answers | _refusals((*ANY, *row.problems))).items()))}
+
+
+def _collection(route: Route) -> Collection | None:
+    return _COLLECTIONS[route.collection] if route.collection else None
+
+
+def _summary(handler: Handler) -> str:
+    return (handler.__doc__ or "").strip().splitlines()[0].rstrip(".")
+
+
+def _places(route: Route, collection: Collection | None) -> list[Document]:
+    names = [part[1:-1] for part in route.template.split("/") if part.startswith("{")]
+    return [parameters.path(name, collection) for name in names]
+
+
+def _parameters(row: Operation, collection: Collection | None) -> list[Document]:
+    lists = parameters.list_parameters(collection) if row.list and collection else []
+    return [*lists, *row.parameters]
+
+
+def _body(row: Operation, collection: Collection, example: Document) -> Document:
+    content = {}
+    for media, part in row.bodies.items():
+        content[media] = {"schema": _schema(part, collection)}
+        if "body" in example and media != NDJSON:
+            content[media]["example"] = example["body"]
+    text = "NDJSON: one record a line, of any number." if NDJSON in content else ""
+    return {"required": True, "content": content} | ({"description": text} if text else {})
+
+
+def _answer(row: Operation, collection: Collection | None, example: Document) -> Document:
+    answer: Document = {"description": "Done.", "headers": _headers("X-Request-Id", *row.headers)}
+    if row.answer is None:
+        return answer
+    content: Document = {"schema": _schema(row.answer, collection)}
+    if "answer" in example:
+        content["example"] = example["answer"]
+    page = {HTML: {"schema": _FREE["text"]}} if row.page else {}
+    return answer | {"content": {row.media: content} | page}
+
+
+def _headers(*names: str) -> Document:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _schema(schema: Schema, collection: Collection | None) -> Document:
+    if not isinstance(schema, str):
+        return {"$ref": _REF.format(name=schema.__name__)}
+    if schema in _FREE:
+        return _FREE[schema]
+    names = names_of(collection) if collection else {}
+    return {"$ref": _REF.format(name=names.get(schema) or _SPECIAL[schema])}
+
+
+def _refusals(problems: Problems) -> dict[str, Document]:
+    by_status: dict[int, list[type[PersistenceError]]] = {}
+    for kind in dict.fromkeys(problems):
+        by_status.setdefault(status_of(kind), []).append(kind)
+    return {str(status): _refusal(status, kinds) for status, kinds in by_status.items()}
+
+
+def _refusal(status: int, kinds: Iterable[type[PersistenceError]]) -> Document:
+    codes = [kind.code for kind in kinds]
+    schema = {
+        "allOf": [{"$ref": _REF.format(name="Problem")}],
+        "properties": {"code": {"enum": codes}, "status": {"const": status}},
+    }
+    examples = {code: {"$ref": f"#/components/examples/{code}"} for code in codes}
+    return {
+        "description": " ".join(f"`{kind.code}`: {title_of(kind)}." for kind in kinds),
+        "headers": _headers("X-Request-Id", *(["Retry-After"] if status == 503 else [])),
+        "content": {PROBLEM: {"schema": schema, "examples": examples}},
+    }
+
+
+_SPECIAL = {"detail": "SessionDetail", "restored": "Restored"}
+
+
+def _schemas() -> dict[str, Document]:
+    found: dict[str, Document] = {}
+    for collection in BUILT_IN:
+        found |= schemas_of(collection)
+    types = [*{row.answer: None for row in OPERATIONS.values() if isinstance(row.answer, type)}, shapes.Problem]
+    _, components = msgspec.json.schema_components([*types, shapes.Progress], ref_template=_REF)
+    return found | _translation(found) | components
+
+
+def _translation(found: dict[str, Document]) -> dict[str, Document]:
+    session, task = names_of(SESSIONS)["record"], names_of(TASKS)["record"]
+    progress = {"$ref": _REF.format(name=shapes.Progress.__name__)}
+    whole = found[session]
+    restored = {
+        "session": {"$ref": _REF.format(name=session)},
+        "statistics": progress,
+        "restored_at": {"type": "string", "format": "date-time"},
+        "lease": {"type": "null", "description": "Not given by this release."},
+        "tasks": {"type": "array", "items": {"$ref": _REF.format(name=task)}, "description": "All unfinished ones."},
+    }
+    return {
+        _SPECIAL["detail"]: whole
+        | {"description": "A session, and how far its tasks are."}
+        | {"properties": whole["properties"] | {"tasks": progress}, "required": [*whole["required"], "tasks"]},
+        _SPECIAL["restored"]: {
+            "type": "object",
+            "description": "Everything that a crashed client needs to go on.",
+            "properties": restored,
+            "required": list(restored),
+            "additionalProperties": False,
+        },
+    }
+
+
+def _problem_examples() -> dict[str, Document]:
+    used = {kind.code for row in OPERATIONS.values() for kind in (*ANY, *row.problems)}
+    return {
+        kind.code: {"summary": title_of(kind), "value": summary(kind()) | {"cure": kind.cure}}
+        for kind in kinds()
+        if kind.code in used
+    }

@@ -1,0 +1,113 @@
+"""JSON Schemas of a declared collection: its records as they are sent, changed, answered and listed."""
+
+from __future__ import annotations
+
+from domain.model.collections import Collection, Field, FieldType
+from domain.model.policies import MAX_BATCH_RECORDS, MAX_RECORD_BYTES
+from domain.services.query_rules import REVISION
+from entrypoints.http.wire import Document
+
+_NO_CONTROLS = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"
+_REVISION: Document = {"type": "string", "pattern": "^[0-9]+$", "description": "Greater is later; opaque."}
+
+
+def names_of(collection: Collection) -> dict[str, str]:
+    """The schema names of a collection, by their part."""
+    noun = collection.noun.capitalize()
+    return {"record": noun, "draft": f"{noun}Draft", "changes": f"{noun}Changes", "page": f"{noun}Page"} | {
+        "selection": f"{noun}Selection",
+        "batch": f"{noun}Batch",
+        "changes_batch": f"{noun}ChangesBatch",
+    }
+
+
+def schemas_of(collection: Collection) -> dict[str, Document]:
+    """Every schema of a collection, by name."""
+    names = names_of(collection)
+    answered = {field.name: _stored(field) for field in collection.fields} | {REVISION: _REVISION}
+    sent = {field.name: _sent(field) for field in collection.fields}
+    required = [field.name for field in collection.fields if field.required]
+    changes = {field.name: _changed(field) for field in collection.fields}
+    limit = f"A {collection.noun} as it is sent; at most {MAX_RECORD_BYTES} bytes."
+    return {
+        names["draft"]: _object(limit, sent, required),
+        names["batch"]: _batch(collection, names["draft"]),
+        names["changes"]: _object(_CHANGES, changes, []),
+        names["changes_batch"]: _batch(collection, names["changes"], collection.key),
+        names["record"]: _object(f"A {collection.noun} as it is stored.", answered, list(answered)),
+        names["selection"]: _object(f"A {collection.noun}, or the `fields` of it that were asked for.", answered, []),
+        names["page"]: _page(names["selection"]),
+    }
+
+
+def value_schema(field: Field) -> Document:
+    """What a value of a field may be, null left out."""
+    match field.type:
+        case FieldType.CHOICE:
+            return {"type": "string", "enum": list(field.choices)}
+        case FieldType.INTEGER:
+            return {"type": "integer", "minimum": field.minimum, "maximum": field.maximum}
+        case FieldType.OBJECT:
+            return {"type": "object", "description": f"At most {field.max_bytes} bytes; kept as it was sent."}
+        case FieldType.INSTANT:
+            return {"type": "string", "format": "date-time"}
+        case FieldType.IDENTIFIER:
+            return {"type": "string", "minLength": 1, "maxLength": field.max_chars, "pattern": _NO_CONTROLS}
+        case FieldType.TEXT:
+            schema: Document = {"type": "string", "maxLength": field.max_chars or field.max_bytes}
+            return schema | ({"description": f"At most {field.max_bytes} bytes of UTF-8."} if field.max_bytes else {})
+
+
+_CHANGES = "A JSON merge patch (RFC 7396): what is absent stays, null clears a field to its default."
+_TIMES = {
+    "created_at": "By default now; the earliest of all writes stays. Not before 1970, at most 6 fraction digits.",
+    "updated_at": "By default now; of two writes the greater wins. At most 5 minutes ahead, 6 fraction digits.",
+}
+
+
+def _sent(field: Field) -> Document:
+    schema = _nullable(value_schema(field)) if field.nullable else value_schema(field)
+    if field.type is FieldType.INSTANT:
+        return schema | {"description": _TIMES[field.name]}
+    if field.required:
+        return schema
+    return schema | {"default": {} if field.type is FieldType.OBJECT else field.default}
+
+
+def _changed(field: Field) -> Document:
+    schema = value_schema(field)
+    return schema if field.required else _nullable(schema)
+
+
+def _stored(field: Field) -> Document:
+    return _nullable(value_schema(field)) if field.nullable else value_schema(field)
+
+
+def _nullable(schema: Document) -> Document:
+    nullable = schema | {"type": [schema["type"], "null"]}
+    return nullable | ({"enum": [*schema["enum"], None]} if "enum" in schema else {})
+
+
+def _object(description: str, properties: Document, required: list[str]) -> Document:
+    schema: Document = {"type": "object", "description": description, "properties": properties}
+    return schema | ({"required": required} if required else {}) | {"additionalProperties": False}
+
+
+def _batch(collection: Collection, item: str, *required: str) -> Document:
+    schema: Document = {"$ref": f"#/components/schemas/{item}"}
+    if required:
+        schema |= {"required": list(required)}
+    items = {"type": "array", "minItems": 1, "maxItems": MAX_BATCH_RECORDS, "items": schema}
+    return _object("One member, the array of records.", {collection.envelope: items}, [collection.envelope])
+
+
+def _page(item: str) -> Document:
+    properties: Document = {
+        "items": {"type": "array", "items": {"$ref": f"#/components/schemas/{item}"}},
+        "page": {"type": ["integer", "null"], "minimum": 1, "description": "Null where a cursor led here."},
+        "page_size": {"type": "integer", "minimum": 1},
+        "total": {"type": ["integer", "null"], "minimum": 0, "description": "Null with `count=none`."},
+        "total_exact": {"type": "boolean", "description": "Absent without a total."},
+        "next_cursor": {"type": ["string", "null"], "description": "Null at the end."},
+    }
+    return _object("One page of a list.", properties, [name for name in properties if name != "total_exact"])
