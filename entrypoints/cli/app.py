@@ -10,6 +10,7 @@ import click
 
 from domain.errors import PersistenceError, StartFailure
 from entrypoints.cli.configuration import config
+from entrypoints.cli.demo.command import demo
 from entrypoints.cli.failures import CommandFailed, Exit
 from entrypoints.cli.operate import buffers, flush, health, stats
 from entrypoints.cli.read import get, query, receipts, recovery
@@ -32,7 +33,7 @@ def version() -> None:
 
 
 _COMMANDS: tuple[click.Command, ...] = (
-    *(serve, migrate, config),
+    *(demo, serve, migrate, config),
     *(import_records, export_records, query, get, receipts, recovery),
     *(health, stats, buffers, flush),
 )

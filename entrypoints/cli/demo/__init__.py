@@ -1,0 +1,1 @@
+"""``persistence demo``: the product in a minute, on real records, through a kill -9."""
