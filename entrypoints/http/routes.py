@@ -64,4 +64,6 @@ ROUTES = (
     Route("GET", "/metrics", probes.metrics),
     Route("GET", "/problems/{code}", probes.problem),
     Route("GET", "/openapi.json", documents.openapi),
+    Route("GET", "/docs", documents.docs),
+    Route("GET", "/docs/{file}", documents.asset),
 )

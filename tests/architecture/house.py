@@ -5,12 +5,14 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+VENDORED = "vendored"  # folders of files by others, unchanged: our rules are not theirs
 PACKAGES = ("domain", "ports", "adapters", "entrypoints", "sql")
 
 
 def sources(*folders):
     """Python files of the product, or of the given folders."""
-    return sorted(path for folder in folders or PACKAGES for path in (ROOT / folder).rglob("*.py"))
+    found = (path for folder in folders or PACKAGES for path in (ROOT / folder).rglob("*.py"))
+    return sorted(path for path in found if VENDORED not in path.parts)
 
 
 def name_of(path):
@@ -37,8 +39,8 @@ def place(path, line=None):
 
 
 def texts():
-    """Every text file of the repository as it would be published, the licence and lock files left out."""
-    skipped = {".git", ".venv", "__pycache__", "data", "build", "dist"}
+    """Every text file of the repository as it would be published, files of others left out."""
+    skipped = {".git", ".venv", "__pycache__", "data", "build", "dist", VENDORED}
     for path in sorted(ROOT.rglob("*")):
         parts = path.relative_to(ROOT).parts
         hidden = any(part in skipped or (part.startswith(".") and part.endswith("_cache")) for part in parts)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 
+import msgspec
 from aiohttp import web
 
 from domain.errors import JournalFailed, PersistenceError, RouteNotFound, Unavailable
 from domain.model.policies import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, MAX_RECORD_BYTES
 from domain.model.query import MAX_PAGE_SIZE
 from domain.services import strict_json
-from entrypoints.http import list_parameters
+from entrypoints.http import list_parameters, pages
 from entrypoints.http.abilities import abilities_of
 from entrypoints.http.answers import json_response
 from entrypoints.http.call import Call
@@ -69,13 +70,14 @@ async def metrics(call: Call) -> web.Response:
 
 
 async def problem(call: Call) -> web.Response:
-    """What a problem's `type` means, and its cure."""
+    """What a problem's `type` means, and its cure: a page for people, JSON for programs."""
     only(call.request)
     code = call.request.match_info["code"]
     found = next((kind for kind in kinds() if kind.code == code), None)
     if found is None:
         raise RouteNotFound(f"No problem has the code {code[:80]!r}.")
-    return json_response(_explained(found))
+    explained = _explained(found)
+    return _page(explained) if pages.is_wanted(call.request) else json_response(explained, headers={"Vary": "Accept"})
 
 
 def _explained(kind: type[PersistenceError]) -> Document:
@@ -88,6 +90,12 @@ def _explained(kind: type[PersistenceError]) -> Document:
         "cure": kind.cure,
         "example": summary(kind()),
     }
+
+
+def _page(explained: Document) -> web.Response:
+    example = msgspec.json.format(msgspec.json.encode(explained["example"])).decode()
+    texts = {name: str(value) for name, value in explained.items()} | {"example": example}
+    return pages.filled(pages.template("problem.html"), texts)
 
 
 def _links(call: Call) -> dict[str, list[str]]:

@@ -15,8 +15,9 @@ from entrypoints.http.errors import PROBLEM, kinds, status_of, summary, title_of
 from entrypoints.http.handlers import records
 from entrypoints.http.media import NDJSON
 from entrypoints.http.openapi import parameters, shapes
-from entrypoints.http.openapi.operations import ANY, HTML, OPERATIONS, Handler, Operation, Problems, Schema
+from entrypoints.http.openapi.operations import ANY, OPERATIONS, Handler, Operation, Problems, Schema
 from entrypoints.http.openapi.records import names_of, schemas_of
+from entrypoints.http.pages import HTML
 from entrypoints.http.routes import ROUTES, Route
 from entrypoints.http.wire import Document
 
@@ -59,7 +60,6 @@ def document(version: str) -> Document:
             "description": _DESCRIPTION,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "/"}],
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": paths,
         "components": {"schemas": _schemas(), "examples": _problem_examples(), "headers": _HEADERS},

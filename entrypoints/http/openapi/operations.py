@@ -13,9 +13,9 @@ from entrypoints.http.call import Call
 from entrypoints.http.handlers import documents, probes, receipts, records, system, translation
 from entrypoints.http.media import JSON, MERGE_PATCH, NDJSON
 from entrypoints.http.openapi import parameters, shapes
+from entrypoints.http.pages import HTML
 from entrypoints.http.wire import Document
 
-HTML = "text/html"
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 Schema = type[msgspec.Struct] | str
 """A type, or the part of the route's collection that ``records.names_of`` knows, or a media type of free text."""
@@ -146,6 +146,7 @@ OPERATIONS: Mapping[Handler, Operation] = {
     probes.live: Operation(tag="about", answer=shapes.Live),
     probes.ready: Operation(tag="about", answer=shapes.Ready, problems=(errors.Unavailable, errors.JournalFailed)),
     probes.metrics: Operation(tag="about", answer="text", media="text/plain"),
-    probes.problem: Operation(tag="about", answer=shapes.Explained, problems=(errors.RouteNotFound,)),
+    probes.problem: Operation(tag="about", answer=shapes.Explained, page=True, problems=(errors.RouteNotFound,)),
     documents.openapi: Operation(tag="about", answer="object"),
+    documents.docs: Operation(tag="about", answer="text", media=HTML),
 }

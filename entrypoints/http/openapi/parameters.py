@@ -28,10 +28,14 @@ def header(name: str, description: str) -> Document:
     return {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
 
 
-ACK = query("ack", {"enum": ["journaled"]}, "When to answer; `accepted` and `stored` are not offered yet (501).")
+ACK = query(
+    "ack",
+    {"type": "string", "enum": ["journaled"]},
+    "When to answer; `accepted` and `stored` are not offered yet (501).",
+)
 ON_ERROR = query(
     "on_error",
-    {"enum": ["stop", "continue"], "default": "stop"},
+    {"type": "string", "enum": ["stop", "continue"], "default": "stop"},
     "`continue` takes the good records of a batch and names the others in `errors`.",
 )
 IF_MATCH = header("If-Match", "Tags of the versions that may be changed, or `*`; otherwise 412 with the stored record.")
@@ -41,7 +45,6 @@ TIMEOUT = query(
     {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_FLUSH_SECONDS, "default": FLUSH_SECONDS},
     "Seconds to wait.",
 )
-ACCEPT = header("Accept", "`text/html` for the page, anything else for JSON.")
 
 
 def path(name: str, collection: Collection | None) -> Document:
@@ -54,7 +57,7 @@ def path(name: str, collection: Collection | None) -> Document:
 def list_parameters(collection: Collection) -> list[Document]:
     """What every list takes."""
     fields = list(collection.by_name)
-    date = {"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]}
+    date = {"type": "string", "examples": ["2026-11-24"]}
     return [
         _filter(collection),
         query("from_date", date, "Created at this time or later."),
@@ -73,10 +76,10 @@ def list_parameters(collection: Collection) -> list[Document]:
             "How many records a page has at most.",
         ),
         query("cursor", {"type": "string"}, "`next_cursor` of the page before, with the same filter and sort."),
-        query("count", {"enum": list(CountMode)}, "`estimated` by default, `none` with a cursor."),
+        query("count", {"type": "string", "enum": list(CountMode)}, "`estimated` by default, `none` with a cursor."),
         query(
             "consistency",
-            {"enum": ["eventual", "strong"], "default": "eventual"},
+            {"type": "string", "enum": ["eventual", "strong"], "default": "eventual"},
             "`strong` also shows what is acknowledged and not stored yet.",
         ),
     ]
@@ -88,15 +91,14 @@ def _filter(collection: Collection) -> Document:
         by_operators.setdefault(operators_of(field), []).append(field.name)
     patterns = {f"^({'|'.join(names)})__({'|'.join(ops)})$": {"type": "string"} for ops, names in by_operators.items()}
     schema = {"type": "object", "patternProperties": patterns, "additionalProperties": False}
-    properties = {field.name: value_schema(field) for field in collection.fields}
+    properties = {field.name: _bare(value_schema(field)) for field in collection.fields}
     return {
         "name": "filter",
         "in": "query",
         "description": _FILTER,
         "style": "form",
         "explode": True,
-        "schema": schema | {"properties": {name: _bare(schema) for name, schema in properties.items()}},
-        "example": {"status__in": "pending,failed"},
+        "schema": schema | {"properties": properties, "examples": [{"status__in": "pending,failed"}]},
     }
 
 
@@ -108,5 +110,7 @@ def _bare(schema: Document) -> Document:
 
 
 def _words(name: str, words: list[str], description: str, *, unique: bool = True) -> Document:
-    schema = {"type": "array", "items": {"enum": words}, "minItems": 1} | ({"uniqueItems": True} if unique else {})
+    schema = {"type": "array", "items": {"type": "string", "enum": words}, "minItems": 1} | (
+        {"uniqueItems": True} if unique else {}
+    )
     return query(name, schema, description) | {"style": "form", "explode": False}
