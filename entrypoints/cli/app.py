@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import click
 
 from domain.errors import PersistenceError, StartFailure
+from entrypoints.cli.check import check
+from entrypoints.cli.completion import completion
 from entrypoints.cli.configuration import config
 from entrypoints.cli.demo.command import demo
 from entrypoints.cli.failures import CommandFailed, Exit
@@ -19,21 +21,34 @@ from entrypoints.cli.transfer import export_records, import_records
 from entrypoints.client.failures import ServiceUnreachable
 from entrypoints.version import VERSION
 
+_EPILOG = """\b
+Begin with:  persistence demo
+Each one:    persistence COMMAND --help   has an example and its exit codes
+Exit codes:  0  done                     1   not all of it is done
+             2  wrong command line       65  done but for refused records
+             69 no service answers       70  a disk failed, or a bug
+             75 records wait for the     78  cannot start
+                next start               130 interrupted"""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=_EPILOG)
 @click.version_option(VERSION, prog_name="persistence")
 def cli() -> None:
     """One HTTP service, many storage backends, one API: durable in milliseconds, nothing lost."""
 
 
-@cli.command()
+@cli.command(short_help="Print the version.")
 def version() -> None:
-    """Print the version."""
+    """Print the version.
+
+    \b
+    Example: persistence version
+    """
     click.echo(VERSION)
 
 
 _COMMANDS: tuple[click.Command, ...] = (
-    *(demo, serve, migrate, config),
+    *(demo, serve, check, migrate, config, completion),
     *(import_records, export_records, query, get, receipts, recovery),
     *(health, stats, buffers, flush),
 )
@@ -59,7 +74,7 @@ def run(arguments: Sequence[str]) -> int:
     except PersistenceError as error:
         return _fail(error, Exit.INCOMPLETE)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
+        click.echo("Interrupted: the command was not finished.", err=True)
         return Exit.INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains at its end

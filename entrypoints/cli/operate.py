@@ -68,7 +68,7 @@ def health(url: str, as_json: bool) -> int:
     return Exit.OK if found.status == "ok" else Exit.INCOMPLETE
 
 
-@click.command(short_help="Show how many records are stored, by status, and how many wait.")
+@click.command(short_help="Count the stored records by status, and those that wait.")
 @url_option
 @json_option
 def stats(url: str, as_json: bool) -> None:
@@ -89,7 +89,7 @@ def stats(url: str, as_json: bool) -> None:
     return print_table(("collection", "stored", *statuses, "waiting"), rows)
 
 
-@click.command(short_help="Show what waits to be written to a backend, and what holds it up.")
+@click.command(short_help="Show what waits to be written, and what holds it up.")
 @url_option
 @json_option
 def buffers(url: str, as_json: bool) -> None:

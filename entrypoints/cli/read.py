@@ -77,7 +77,7 @@ def query(
     eq ne lt lte gt gte in nin contains prefix isnull between; from_date and to_date too.
 
     \b
-    Example: persistence query tasks status__in=pending,failed source_text__contains=password --sort updated_at
+    Example: persistence query tasks status=pending source_text__contains=word
     Exit:    0 listed, 2 no such field, operator or value
     """
     params = [*map(_pair, filters), *((name, str(value)) for name, value in options.items() if value is not None)]
@@ -123,7 +123,8 @@ def receipts(receipt: str, url: str, as_json: bool) -> int:
 
     \b
     Example: persistence receipts 58.translation_tasks.1.1-2
-    Exit:    0 all stored, 1 pending, lost or unknown, 65 stored but for the records that are named
+    Exit:    0 all stored, 1 pending, lost or unknown,
+             65 stored but for the records that are named
     """
     answer = asked("GET", url, f"/api/v1/receipts/{quote(receipt, safe='')}")
     found = answer.read(_Receipt)
@@ -133,7 +134,7 @@ def receipts(receipt: str, url: str, as_json: bool) -> int:
         click.echo("\n".join(report_lines({"receipt": found.receipt, "state": found.state, "records": found.count})))
         if found.exceptions:
             rows = [(e.index, e.key, e.verdict, e.problem.get("detail")) for e in found.exceptions]
-            print_table(("index", "key", "verdict", "reason"), rows, texts=("reason",))
+            print_table(("index", "key", "verdict", "reason"), rows, texts=("reason",), whole=True)
     if found.state != "applied":
         return Exit.INCOMPLETE
     return Exit.BAD_DATA if found.exceptions else Exit.OK

@@ -22,8 +22,10 @@ def serve(config: Path | None, host: str | None, port: int | None, data_dir: str
     """Run the service until SIGTERM or Ctrl-C; a second signal does not wait for the last flush.
 
     \b
-    Exit: 0 all is written, 75 acknowledged records remain in the journal for the next start,
-    70 a disk failed or damage was found, 78 cannot start.
+    Example: persistence serve --port 9090 --data-dir /var/lib/persistence
+    Exit:    0 all is written, 70 a disk failed or damage was found,
+             75 acknowledged records remain in the journal for the next start,
+             78 cannot start
     """
     server = {"host": host, "port": port, "insecure": insecure}
     settings = load_settings(config, flags={"data_dir": data_dir, "server": server})
@@ -36,7 +38,12 @@ def serve(config: Path | None, host: str | None, port: int | None, data_dir: str
 @config_option
 @click.option("--data-dir", help="Folder for everything durable.  [default: ./data]")
 def migrate(config: Path | None, data_dir: str | None) -> None:
-    """Bring every backend to the schema of this release; the service must not be running."""
+    """Bring every backend to the schema of this release; the service must not be running.
+
+    \b
+    Example: persistence migrate --data-dir /var/lib/persistence
+    Exit:    0 done, 78 the folder or a backend cannot be used
+    """
     settings = load_settings(config, flags={"data_dir": data_dir})
     from entrypoints.process import migrate as run
 

@@ -30,8 +30,13 @@ def plain(value: object) -> str:
     return f"{found[1]} {found[2]}" if found else text
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, texts: Sequence[str] = ()) -> None:
-    """Draw rows under their column names; the columns in ``texts`` give way first where the terminal is narrow."""
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], *, texts: Sequence[str] = (), whole: bool = False
+) -> None:
+    """Draw rows under their column names; the columns in ``texts`` give way first where the terminal is narrow.
+
+    ``whole``: they are continued on the next line instead of cut.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -42,7 +47,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, tex
         justify = "right" if numbers else "left"
         table.add_column(name, justify=justify, no_wrap=name not in texts, overflow="ellipsis")  # type: ignore[arg-type]  # a literal of two
     for row in rows:
-        table.add_row(*(Text(plain(cell), no_wrap=True, overflow="ellipsis") for cell in row))
+        table.add_row(*(Text(plain(cell), no_wrap=not whole, overflow="ellipsis") for cell in row))
     console = Console(width=None if sys.stdout.isatty() else _UNBOUNDED)
     with console.capture() as drawn:
         console.print(table)

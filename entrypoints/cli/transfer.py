@@ -16,6 +16,7 @@ from domain.model.translation import SESSIONS, TASKS
 from entrypoints.cli.failures import CommandFailed, Exit
 from entrypoints.cli.options import url_option
 from entrypoints.cli.progress import records_progress
+from entrypoints.client.formats import FORMATS
 
 if TYPE_CHECKING:
     from entrypoints.client.upload import Upload
@@ -38,7 +39,9 @@ def import_records(files: tuple[Path, ...], url: str, batch_size: int, in_flight
     Sending a file again is harmless where records carry `updated_at`.
 
     \b
-    Exit: 0 all acknowledged, 65 all but refused records, 1 not all acknowledged (the summary names the lines).
+    Example: persistence import sessions.ndjson tasks.ndjson.gz
+    Exit:    0 all acknowledged, 65 all but refused records,
+             1 not all acknowledged, 130 interrupted (the summary names the lines)
     """
     from entrypoints.client.http import Client
     from entrypoints.client.upload import Upload
@@ -61,25 +64,36 @@ def import_records(files: tuple[Path, ...], url: str, batch_size: int, in_flight
 @click.command(name="export", short_help="Write all sessions or tasks of a running service.")
 @click.argument("kind", type=click.Choice(["sessions", "tasks"]))
 @click.option("-o", "--output", default="-", help="File to write, compressed where its name ends in .gz; - is stdout.")
-@click.option("--format", "_format", type=click.Choice(["ndjson"]), default="ndjson", help="One JSON object a line.")
+@click.option(
+    "--format", "form", type=click.Choice([*FORMATS]), help="[default: csv for .csv and .csv.gz, else ndjson]"
+)
 @url_option
 @click.option("--patience", default=60.0, show_default=True, type=click.FloatRange(0), help="Seconds to retry.")
-def export_records(kind: str, output: str, _format: str, url: str, patience: float) -> None:
-    """Write all sessions or tasks of a running service, in the order of their keys.
+def export_records(kind: str, output: str, form: str | None, url: str, patience: float) -> None:
+    """Write all sessions or tasks of a running service, in the order of their keys, as NDJSON or CSV.
 
-    What was acknowledged before the export began is in it. A file appears under its name when it is complete.
+    What was acknowledged before the export began is in it. A file appears under its name when it is complete. In CSV,
+    null is an empty cell and an object is JSON.
+
+    \b
+    Example: persistence export tasks --output tasks.csv.gz
+    Exit:    0 all written, 1 the file cannot be written,
+             69 the service does not answer
     """
     from entrypoints.client.download import Download
     from entrypoints.client.http import Client
 
+    collection = SESSIONS if kind == "sessions" else TASKS
+    lines = FORMATS[form or ("csv" if output.removesuffix(".gz").endswith(".csv") else "ndjson")](collection)
+
     async def transfer() -> int:
         count = 0
-        collection = SESSIONS if kind == "sessions" else TASKS
         async with Client(url, patience_seconds=patience, connections=1) as client:
             download = Download(client, collection)
             with _sink(output) as sink, records_progress() as progress:
+                sink.write(lines.head)
                 async for page in download.pages():
-                    sink.writelines(record + b"\n" for record in page)
+                    sink.write(lines.of(page))
                     count += len(page)
                     progress(count, 0, download.total)
         return count

@@ -22,7 +22,6 @@ from entrypoints.client.upload import Upload
 
 _ROOT = "/api/v1/translation"
 _COLUMNS = ("target_lang", "source_text", "translated_text")
-_FILTER = "source_text__contains=password"
 _KILL_AFTER = 36  # acknowledged translations
 
 
@@ -87,11 +86,12 @@ class Story:
         )
 
     async def _look(self, client: Client) -> None:
-        params = {"page_size": "5", "count": "exact", "fields": ",".join(_COLUMNS), "consistency": "strong"}
-        params |= dict([_FILTER.split("=")]) | {"status": "completed", "target_lang__in": "el,ko,ru"}
+        params = {"page_size": "6", "count": "exact", "fields": ",".join(_COLUMNS), "sort_by": "source_text"}
+        params |= {"status": "completed", "source_text__contains": "password", "consistency": "strong"}
         found = _good(await client.request("GET", f"{_ROOT}/tasks", params=params)).read(_Items)
-        _say("Look", f"{found.total} of them speak of a password in Greek, Korean and Russian:")
-        click.echo(f"\n$ persistence query tasks {_FILTER} status=completed target_lang__in=el,ko,ru -n 5")
+        _say("Look", f"{found.total} finished translations speak of a password:")
+        click.echo("\n$ persistence query tasks status=completed source_text__contains=password \\")
+        click.echo("    --sort source_text --fields target_lang,source_text,translated_text -n 6")
         print_table(_COLUMNS, [[item[name] for name in _COLUMNS] for item in found.items], texts=_COLUMNS[1:])
         click.echo()
 
@@ -105,7 +105,7 @@ class Story:
         await self._service.kill()
         await working
         done, cut = len(worker.acknowledged), len(worker.unanswered)
-        _say("Kill -9", f"the service dies: {done} translations acknowledged, {cut} requests without an answer")
+        _say("Kill -9", f"the service dies: {done} translations acknowledged, {cut} requests open")
         return worker
 
     async def _restore(self, client: Client, worker: Worker) -> dict[str, Json]:
@@ -141,7 +141,7 @@ class Story:
                 kept += sum(equal(sent[kind].get(found[KEYS[kind]], {"": ""}), found) for found in stored)
         total = sum(map(len, sent.values()))
         self.promises.append(Promise(text="every record is stored as it was sent, once", promised=total, kept=kept))
-        _say("Count", "all records are exported and compared with what was sent, field by field")
+        _say("Count", "everything is exported and compared with what was sent, field by field")
 
     async def _progress(self, client: Client) -> str:
         await client.request("POST", "/api/v1/system/flush")

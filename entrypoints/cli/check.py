@@ -1,0 +1,171 @@
+"""``persistence check``: would the service start here, and on what? Nothing is changed by looking."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import socket
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import IO
+
+import click
+import msgspec
+
+from domain.errors import DataFolderUnusable, StartFailure
+from entrypoints.cli.asking import json_option, print_json
+from entrypoints.cli.failures import Exit
+from entrypoints.cli.options import config_option
+from entrypoints.cli.tables import print_table
+from entrypoints.settings import BackendSettings, MemorySettings, Settings, SqliteSettings, load_settings
+
+_SQLITE_MAGIC = b"SQLite format 3\x00"
+_SYNCS = 11
+_MIB = 1024 * 1024
+
+
+class Verdict(StrEnum):
+    """What a finding means for ``persistence serve``."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILURE = "failure"  # it would not start
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was looked at."""
+
+    what: str
+    verdict: Verdict
+    detail: str
+
+
+@click.command(short_help="Say whether the service would start here, and on what.")
+@config_option
+@click.option("--data-dir", help="Folder for everything durable.  [default: ./data]")
+@json_option
+def check(config: Path | None, data_dir: str | None, as_json: bool) -> int:
+    """Say whether the service would start here: configuration, data folder, disk, address, backends.
+
+    \b
+    Example: persistence check && persistence serve
+    Exit:    0 it would start, 78 it would not
+    """
+    found = findings(config, data_dir)
+    if as_json:
+        print_json(msgspec.json.encode(found))
+    else:
+        rows = [(each.what, each.verdict, each.detail) for each in found]
+        print_table(("checked", "verdict", "finding"), rows, texts=("finding",), whole=True)
+    return Exit.CONFIGURATION if any(each.verdict is Verdict.FAILURE for each in found) else Exit.OK
+
+
+def findings(config: Path | None, data_dir: str | None) -> list[Finding]:
+    """Everything that can be judged; a wrong configuration leaves nothing else to judge."""
+    try:
+        settings = load_settings(config, flags={"data_dir": data_dir})
+    except StartFailure as error:
+        return [Finding("configuration", Verdict.FAILURE, f"{error.detail} {error.cure}")]
+    found = [Finding("configuration", Verdict.OK, "sound")]
+    for what, look in _looks(settings):
+        try:
+            found.append(Finding(what, *look()))
+        except StartFailure as error:
+            found.append(Finding(what, Verdict.FAILURE, error.detail))
+        except OSError as error:
+            found.append(Finding(what, Verdict.FAILURE, f"{error.filename or what}: {error.strerror or error}."))
+    return found
+
+
+def _looks(settings: Settings) -> Iterator[tuple[str, Callable[[], tuple[Verdict, str]]]]:
+    yield "data folder", lambda: _folder(settings.data_folder)
+    yield "disk space", lambda: _space(settings)
+    yield "disk sync", lambda: _sync(settings.data_folder)
+    yield "address", lambda: _address(settings.server.host, settings.server.port)
+    for name, backend in settings.backends.items():
+        yield f"backend {name}", lambda backend=backend: _backend(settings, backend)  # type: ignore[misc]  # of this turn
+
+
+def _folder(folder: Path) -> tuple[Verdict, str]:
+    if (folder / "lock").exists():
+        from adapters.system.data_folder import DataFolder
+
+        held = DataFolder(folder)
+        asyncio.run(held.open())
+        asyncio.run(held.close())
+    with _probe(folder) as probe:
+        probe.write(b"probe")
+    return Verdict.OK, str(folder) if folder.exists() else f"{folder} will be made"
+
+
+def _space(settings: Settings) -> tuple[Verdict, str]:
+    """The journal may fill up to its bound, and the backend needs as much again before the journal shrinks."""
+    free = shutil.disk_usage(_existing(settings.data_folder)).free
+    needed = 2 * settings.buffer.max_bytes + 2 * settings.journal.segment_bytes
+    verdict = Verdict.OK if free >= needed else Verdict.WARNING
+    return verdict, f"{free // _MIB:,} MiB free; a full buffer may take {needed // _MIB:,} MiB"
+
+
+def _sync(folder: Path) -> tuple[Verdict, str]:
+    """What an acknowledgement costs on this disk."""
+    seconds = []
+    with _probe(folder) as probe:
+        for _ in range(_SYNCS):
+            begun = time.perf_counter()
+            probe.write(b"x" * 4096)
+            os.fsync(probe.fileno())
+            seconds.append(time.perf_counter() - begun)
+    return Verdict.OK, f"{1000 * statistics.median(seconds):.2f} ms for each acknowledged batch (median of {_SYNCS})"
+
+
+def _address(host: str, port: int) -> tuple[Verdict, str]:
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+            probe.listen()
+        except OSError as error:
+            return Verdict.FAILURE, f"{host}:{port} cannot be listened on: {error.strerror or error}."
+    return Verdict.OK, f"{host}:{port} is free" if port else f"{host}, any free port"
+
+
+def _backend(settings: Settings, backend: BackendSettings) -> tuple[Verdict, str]:
+    match backend:
+        case SqliteSettings():
+            return _sqlite(settings.in_data_folder(backend.path))
+        case MemorySettings():
+            return Verdict.WARNING, "memory: what was flushed is gone with the process"
+
+
+def _sqlite(path: Path) -> tuple[Verdict, str]:
+    if not path.exists():
+        with _probe(path.parent):
+            return Verdict.OK, f"{path} will be made"
+    with path.open("r+b") as file:
+        magic = file.read(len(_SQLITE_MAGIC))
+    if magic not in (b"", _SQLITE_MAGIC):
+        return Verdict.FAILURE, f"{path} is not a SQLite database"
+    return Verdict.OK, f"SQLite, {path}"
+
+
+@contextlib.contextmanager
+def _probe(folder: Path) -> Iterator[IO[bytes]]:
+    """A file without a name where the folder is, or will be. Raises DataFolderUnusable."""
+    existing = _existing(folder)
+    try:
+        with tempfile.TemporaryFile(dir=existing, buffering=0) as file:
+            yield file
+    except OSError as error:
+        raise DataFolderUnusable(f"{existing} cannot be written: {error.strerror or error}.") from error
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists."""
+    return next(path for path in (folder, *folder.parents) if path.exists())

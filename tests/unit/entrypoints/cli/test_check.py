@@ -1,0 +1,82 @@
+"""Would the service start here?"""
+
+import json
+import socket
+
+import pytest
+
+from entrypoints.cli.app import run
+from entrypoints.cli.failures import Exit
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PERSISTENCE__SERVER__PORT", "0")
+
+
+def verdicts(capsys, *arguments):
+    code = run(["check", "--json", *arguments])
+    return code, {found["what"]: found for found in json.loads(capsys.readouterr().out)}
+
+
+def test_a_new_folder_is_fine_and_nothing_is_made_by_looking(tmp_path, capsys):
+    code, found = verdicts(capsys)
+    assert code == Exit.OK
+    assert {name: each["verdict"] for name, each in found.items() if name != "disk space"} == dict.fromkeys(
+        ("configuration", "data folder", "disk sync", "address", "backend main"), "ok"
+    )
+    assert "will be made" in found["data folder"]["detail"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_people_get_a_table(capsys):
+    assert run(["check"]) == Exit.OK
+    assert capsys.readouterr().out.splitlines()[0].split() == ["checked", "verdict", "finding"]
+
+
+def test_a_wrong_configuration_leaves_nothing_else_to_judge(tmp_path, capsys):
+    (tmp_path / "persistence.toml").write_text("[server]\nprot = 1\n")
+    code, found = verdicts(capsys)
+    assert (code, [*found]) == (Exit.CONFIGURATION, ["configuration"])
+    assert "server.prot" in found["configuration"]["detail"]
+    assert run(["config", "check"]) == Exit.CONFIGURATION
+    assert "server.prot" in capsys.readouterr().err
+
+
+def test_a_sound_configuration_is_said_to_be(capsys):
+    assert run(["config", "check"]) == Exit.OK
+    assert capsys.readouterr().out == "The configuration is sound.\n"
+
+
+def test_the_configuration_is_json_for_programs(capsys):
+    assert run(["config", "show", "--json"]) == Exit.OK
+    assert json.loads(capsys.readouterr().out)["server"]["port"] == 0
+
+
+def test_a_folder_that_cannot_be_is_a_failure(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    code, found = verdicts(capsys, "--data-dir", "file/below")
+    assert code == Exit.CONFIGURATION
+    assert found["data folder"]["detail"] == f"{tmp_path / 'file'} cannot be written: Not a directory."
+
+
+def test_a_taken_address_is_a_failure(capsys, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("PERSISTENCE__SERVER__PORT", str(taken.getsockname()[1]))
+        code, found = verdicts(capsys)
+    assert (code, found["address"]["verdict"]) == (Exit.CONFIGURATION, "failure")
+
+
+def test_a_file_that_is_no_database_is_a_failure(tmp_path, capsys):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "persistence.db").write_bytes(b"something else entirely")
+    code, found = verdicts(capsys)
+    assert (code, found["backend main"]["verdict"]) == (Exit.CONFIGURATION, "failure")
+    assert "is not a SQLite database" in found["backend main"]["detail"]
+
+
+def test_a_backend_that_forgets_is_a_warning(tmp_path, capsys):
+    (tmp_path / "persistence.toml").write_text('[backends.main]\ntype = "memory"\n')
+    code, found = verdicts(capsys)
+    assert (code, found["backend main"]["verdict"]) == (Exit.OK, "warning")
