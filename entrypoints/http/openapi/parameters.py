@@ -16,6 +16,8 @@ _FILTER = (
     "by commas; a comma inside a value is written `\\,`. `isnull` takes `true` or `false`; times are RFC 3339 or bare "
     "dates."
 )
+_TAG = '(W/)?"[!#-~]*"'
+_TAGS = f"^([*]|{_TAG}(, *{_TAG})*)$"
 
 
 def query(name: str, schema: Document, description: str) -> Document:
@@ -23,9 +25,9 @@ def query(name: str, schema: Document, description: str) -> Document:
     return {"name": name, "in": "query", "description": description, "schema": schema}
 
 
-def header(name: str, description: str) -> Document:
-    """A request header."""
-    return {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
+def condition(name: str, description: str) -> Document:
+    """A request header of entity tags."""
+    return {"name": name, "in": "header", "description": description, "schema": {"type": "string", "pattern": _TAGS}}
 
 
 ACK = query(
@@ -38,8 +40,10 @@ ON_ERROR = query(
     {"type": "string", "enum": ["stop", "continue"], "default": "stop"},
     "`continue` takes the good records of a batch and names the others in `errors`.",
 )
-IF_MATCH = header("If-Match", "Tags of the versions that may be changed, or `*`; otherwise 412 with the stored record.")
-IF_NONE_MATCH = header("If-None-Match", "Tags of the versions that the caller has; 304 if one is still current.")
+IF_MATCH = condition(
+    "If-Match", "Tags of the versions that may be changed, or `*`; otherwise 412 with the stored record."
+)
+IF_NONE_MATCH = condition("If-None-Match", "Tags of the versions that the caller has; 304 if one is still current.")
 TIMEOUT = query(
     "timeout",
     {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_FLUSH_SECONDS, "default": FLUSH_SECONDS},

@@ -27,7 +27,7 @@ def schemas_of(collection: Collection) -> dict[str, Document]:
     answered = {field.name: _stored(field) for field in collection.fields} | {REVISION: _REVISION}
     sent = {field.name: _sent(field) for field in collection.fields}
     required = [field.name for field in collection.fields if field.required]
-    changes = {field.name: _changed(field) for field in collection.fields}
+    changes = {field.name: _changed(field) for field in collection.fields} | {collection.key: _KEY}
     limit = f"A {collection.noun} as it is sent; at most {MAX_RECORD_BYTES} bytes."
     return {
         names["draft"]: _object(limit, sent, required),
@@ -59,6 +59,7 @@ def value_schema(field: Field) -> Document:
 
 
 _CHANGES = "A JSON merge patch (RFC 7396): what is absent stays, null clears a field to its default."
+_KEY: Document = {"type": "string", "description": "Names the record; one that there is not is answered as such."}
 _TIMES = {
     "created_at": "By default now; the earliest of all writes stays. Not before 1970, at most 6 fraction digits.",
     "updated_at": "By default now; of two writes the greater wins. At most 5 minutes ahead, 6 fraction digits.",
