@@ -34,8 +34,12 @@ def _url(_: click.Context, __: click.Parameter, value: str | None) -> str:
     if value is None:
         server = load_settings().server
         return url_of(server.host, server.port)
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(value)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not match, a port that is none
+        sound = False
+    if not sound:
         raise click.BadParameter(f"{value!r} is not an address like http://127.0.0.1:8080.")
     return value
 

@@ -106,7 +106,7 @@ def get(kind: str, key: str, url: str, as_json: bool) -> None:
     Example: persistence get sessions s1
     Exit:    0 shown, 1 there is none
     """
-    answer = asked("GET", url, f"{_ROOT}/{kind}/{quote(key, safe='')}")
+    answer = asked("GET", url, f"{_ROOT}/{kind}/{segment(key)}")
     record = answer.read(Row)
     if as_json:
         print_json(answer.body)
@@ -126,7 +126,7 @@ def receipts(receipt: str, url: str, as_json: bool) -> int:
     Exit:    0 all stored, 1 pending, lost or unknown,
              65 stored but for the records that are named
     """
-    answer = asked("GET", url, f"/api/v1/receipts/{quote(receipt, safe='')}")
+    answer = asked("GET", url, f"/api/v1/receipts/{segment(receipt)}")
     found = answer.read(_Receipt)
     if as_json:
         print_json(answer.body)
@@ -176,7 +176,7 @@ def restore(session_id: str, url: str, as_json: bool) -> None:
     Example: persistence recovery restore s1 --json
     Exit:    0 restored, 1 there is no such session
     """
-    answer = asked("POST", url, f"{_ROOT}/recovery/restore/{quote(session_id, safe='')}")
+    answer = asked("POST", url, f"{_ROOT}/recovery/restore/{segment(session_id)}")
     found = answer.read(_Restored)
     if as_json:
         return print_json(answer.body)
@@ -188,9 +188,21 @@ def restore(session_id: str, url: str, as_json: bool) -> None:
     return None
 
 
+def segment(text: str) -> str:
+    """An id as one step of an address. Raises BadParameter where it cannot be one."""
+    if text in ("", ".", "..") or not _is_text(text):
+        raise click.BadParameter(f"{text!r} is not an id.")
+    return quote(text, safe="")
+
+
+def _is_text(text: str) -> bool:
+    """Whether an argument was UTF-8: what was not arrives in surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
-    if not equals or not name:
+    if not equals or not name or not _is_text(text):
         raise click.BadParameter(f"{text!r} is not like status=pending or source_text__contains=password.")
     return name, value
 

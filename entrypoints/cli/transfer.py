@@ -63,7 +63,12 @@ def import_records(files: tuple[Path, ...], url: str, batch_size: int, in_flight
 
 @click.command(name="export", short_help="Write all sessions or tasks of a running service.")
 @click.argument("kind", type=click.Choice(["sessions", "tasks"]))
-@click.option("-o", "--output", default="-", help="File to write, compressed where its name ends in .gz; - is stdout.")
+@click.option(
+    *("-o", "--output"),
+    default="-",
+    callback=lambda *given: _named(given[-1]),
+    help="File to write, compressed where its name ends in .gz; - is stdout.",
+)
 @click.option(
     "--format", "form", type=click.Choice([*FORMATS]), help="[default: csv for .csv and .csv.gz, else ndjson]"
 )
@@ -100,6 +105,12 @@ def export_records(kind: str, output: str, form: str | None, url: str, patience:
 
     count = asyncio.run(transfer())
     click.echo(f"Exported {count:,} {kind}" + ("." if output == "-" else f" to {output}."), err=True)
+
+
+def _named(output: str) -> str:
+    if not Path(output).name:
+        raise click.BadParameter(f"{output!r} is not the name of a file.")
+    return output
 
 
 @contextlib.contextmanager

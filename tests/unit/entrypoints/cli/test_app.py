@@ -39,7 +39,17 @@ def test_every_command_is_listed_with_one_line(capsys):
         ["import"],
         ["import", "missing.ndjson"],
         ["export", "users"],
+        ["export", "tasks", "--output", ""],
         ["health", "--url", "127.0.0.1:8080"],
+        ["health", "--url", "http://[::1"],
+        ["health", "--url", "http://127.0.0.1:99999"],
+        ["get", "tasks", ""],
+        ["get", "tasks", ".."],
+        ["get", "tasks", "\udcff"],
+        ["query", "tasks", "status=\udcff"],
+        ["query", "tasks", "status"],
+        ["receipts", ""],
+        ["recovery", "restore", "."],
     ],
 )
 def test_a_wrong_command_line_is_explained_and_exits_with_2(capsys, arguments):
