@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from pathlib import Path
 
@@ -20,4 +21,17 @@ def test_the_demonstration_loses_nothing_and_leaves_nothing(tmp_path: Path) -> N
     assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout
     for word in ("Kill -9", "without an answer", "given back", "89 of 89 tasks completed", "Nothing was lost."):
         assert word in ended.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupted_demonstration_says_so_and_leaves_nothing(tmp_path: Path) -> None:
+    settings = environment({"TMPDIR": str(tmp_path)})
+    with subprocess.Popen(
+        command("demo"), cwd=tmp_path, env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as demo:
+        assert demo.stdout is not None
+        assert demo.stdout.readline().startswith("Start")
+        demo.send_signal(signal.SIGINT)
+        _, errors = demo.communicate(timeout=60)
+    assert (demo.returncode, errors.strip()) == (130, "Interrupted: the command was not finished.")
     assert list(tmp_path.iterdir()) == []
