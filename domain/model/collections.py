@@ -47,7 +47,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Index(msgspec.Struct, frozen=True):
-    """Columns, in order, that a hot list is served by; ``-name`` is not needed: indexes are read both ways."""
+    """Columns, in order, that a hot list is served by, rising or falling."""
 
     fields: tuple[str, ...]
 

@@ -15,6 +15,7 @@ from domain.model.collections import Collection
 from domain.model.frames import Frame
 from domain.model.observations import BatchFlushed, CollectionPaused, FlushFailed, RecordDeadLettered, RecordsDiscarded
 from domain.model.policies import BufferPolicy
+from domain.model.receipts import DeadLetter, WriteException
 from domain.model.records import Record, Verdict
 from domain.services.batches import Batch, Unstored, cut, is_due, quarantined, readable, settlement
 from domain.services.pace import SizeTrigger, delay, is_structural
@@ -59,7 +60,7 @@ class Lane:
         self._parts = parts
         self._refusal = Verdict.DISCARDED if parts.policy.on_failure == "discard" else Verdict.DEAD_LETTERED
         self._store = BatchStore(collection, parts.registry, self._refusal)
-        self._applied = -1  # unknown before the drain begins
+        self._applied = -1  # unknown before ``begin``
         self._frames: list[Frame] = []  # read and not yet applied
         self._waiters: dict[asyncio.Future[None], int] = {}
         self._hurry = asyncio.Event()
@@ -126,12 +127,14 @@ class Lane:
             after = frame.last
 
     async def _linger(self) -> str:
-        policy = self._parts.policy
-        deadline = self._parts.clock.monotonic() + min(policy.linger_seconds, policy.max_age_seconds)
+        """Wait for company; the first record that waits may have waited before, in another batch or another run."""
+        policy, clock = self._parts.policy, self._parts.clock
+        age = (clock.now() - self._frames[0].accepted_at).total_seconds()
+        deadline = clock.monotonic() + min(policy.linger_seconds, policy.max_age_seconds - age)
         while not self._hurry.is_set():
             depth = await self._parts.buffer.depth(self.collection.name)
             due = is_due(policy, depth.records, self.trigger.records, depth.payload_bytes)
-            left = deadline - self._parts.clock.monotonic()
+            left = deadline - clock.monotonic()
             if due or left <= 0:
                 return due or "age"
             try:
@@ -192,11 +195,18 @@ class Lane:
         return self._statuses(records), self._parts.clock.monotonic() - begun
 
     async def _settle(self, batch: Batch, unstored: Sequence[Unstored]) -> None:
-        """Make durable what outlives the log before the watermark moves."""
-        if not unstored:
-            return
+        """Say what became of the records that a batch did not store, before the watermark moves."""
+        if unstored:
+            failed_at = self._parts.clock.now().isoformat()
+            await self._keep(*settlement(self.collection, batch, unstored, failed_at))
+
+    async def _settle_gap(self, first: int, last: int) -> None:
+        """Records whose frame is damaged were acknowledged and cannot be applied: their receipts must say so."""
+        await self._keep(*quarantined(self.collection, first, last, self._parts.clock.now().isoformat()))
+
+    async def _keep(self, exceptions: Sequence[WriteException], letters: Sequence[DeadLetter]) -> None:
+        """Make durable what outlives the log, then report it."""
         parts, name = self._parts, self.collection.name
-        exceptions, letters = settlement(self.collection, batch, unstored, parts.clock.now().isoformat())
         if letters:
             await parts.dead_letters.add(letters)
         await parts.receipts.add(exceptions)
@@ -205,12 +215,6 @@ class Lane:
             parts.observer(RecordsDiscarded(collection=name, count=discarded))
         for item in letters:
             parts.observer(RecordDeadLettered(collection=name, key=item.key, error=item.code, detail=item.detail))
-
-    async def _settle_gap(self, first: int, last: int) -> None:
-        """Records whose frame is damaged were acknowledged and cannot be applied: their receipts must say so."""
-        exceptions, letters = quarantined(self.collection, first, last, self._parts.clock.now().isoformat())
-        await self._parts.dead_letters.add(letters)
-        await self._parts.receipts.add(exceptions)
 
     def _statuses(self, records: Sequence[Record]) -> Counter[str]:
         """How many records have which status; deletes count as one of their own."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from adapters.journal.write_buffer import LocalJournal
+from domain.model.observations import RecordDeadLettered
 from domain.model.receipts import ReceiptState
 from domain.model.records import Verdict
 from domain.model.translation import BUILT_IN, TASKS
@@ -51,3 +52,4 @@ async def test_the_records_of_a_damaged_frame_stand_in_the_dead_letters_and_the_
         (Verdict.DEAD_LETTERED, "frame_quarantined")
     }
     assert [letter.sequence for letter in letters] == [lost.first, lost.last]
+    assert [seen.error for seen in house.observed(RecordDeadLettered)] == ["frame_quarantined"] * 2

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -235,6 +236,18 @@ async def test_a_long_linger_still_yields_to_the_size_trigger():
             await house.backend.written.wait()
 
     assert house.observed(BatchFlushed)[0].trigger == "size"
+
+
+async def test_a_record_that_has_waited_long_enough_does_not_linger_again():
+    house = House(policy=BufferPolicy(linger_seconds=30, max_age_seconds=30))
+    async with house.running(draining=False):
+        await house.post(task("a"))
+        house.clock.moment += timedelta(seconds=31)
+        await house.flush.start()
+        async with asyncio.timeout(5):
+            await house.backend.written.wait()
+
+    assert house.observed(BatchFlushed)[0].trigger == "age"
 
 
 def test_the_size_trigger_shrinks_grows_and_stays_in_bounds():
