@@ -1,21 +1,20 @@
 # Needs Python 3.11 or newer with venv, git and make; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help install run check test e2e bench format openapi lock clean
+.PHONY: help install run check test images torture bench format openapi readme lock clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-KILLS ?= 30
-SEED ?= 1
+DRIVERS ?= no
 PIN := --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
-install: ## Make .venv with the service in it (.venv/bin/persistence)
-	@PYTHON="$(PYTHON)" ops/install.sh runtime
+install: ## Make .venv with the service in it (.venv/bin/persistence); DRIVERS=yes adds those of database servers
+	@PYTHON="$(PYTHON)" ops/install.sh $(if $(filter yes,$(DRIVERS)),drivers,runtime)
 
 run: install ## Start the service; options go into ARGS='--port 9090 --data-dir ./other'
 	@exec $(BIN)/persistence serve $(ARGS)
@@ -25,16 +24,20 @@ check: develop ## Format, lint, types, layers, unit and architecture tests: unde
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q -m "not slow" tests/unit tests/architecture
+	$(BIN)/pytest -q -n auto --dist worksteal -m "not slow" tests/unit tests/architecture
 
 test: develop ## Every test: unit, architecture, contract, integration, end to end
 	$(BIN)/pytest
 
-e2e: develop ## Kill the real process KILLS=30 times at moments drawn from SEED=1; count what was lost
-	$(BIN)/python -m tests.e2e.kill_loop --kills $(KILLS) --seed $(SEED)
+images: ## Fetch the servers that the tests run against; build them from Debian where no registry is reached
+	@ops/images/build.sh
 
-bench: develop ## Measure throughput, latency, drain and memory beside bare baselines
-	$(BIN)/python -m tests.benchmarks
+torture: develop ## Bring every fault about, under load; count what was lost (ARGS='--short --seed 7', '--list')
+	$(BIN)/python -m tests.torture $(ARGS)
+
+bench: ## Measure beside bare drivers and a peer; page and curves go to build/benchmarks (ARGS='--help' tells more)
+	@PYTHON="$(PYTHON)" ops/install.sh bench
+	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 format: develop ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format .
@@ -44,10 +47,17 @@ openapi: develop ## Renew the API's description in ops/openapi.json, and the exa
 	$(BIN)/python -m tests.integration.http.tour
 	$(BIN)/python ops/openapi.py
 
+readme: develop ## Type the commands of README.md and README.zh-CN.md; record anew what differs
+	$(BIN)/python -m tests.e2e.recorded README.md README.zh-CN.md
+
 lock: develop ## Pin every dependency anew, with hashes
 	$(BIN)/pip-compile $(PIN) --upgrade --output-file ops/requirements.lock pyproject.toml
-	$(BIN)/python ops/dev_requirements.py \
-		| $(BIN)/pip-compile $(PIN) --constraint ops/requirements.lock --output-file ops/requirements-dev.lock -
+	$(BIN)/pip-compile $(PIN) $(addprefix --extra ,mysql postgres redis s3) --constraint ops/requirements.lock \
+		--output-file ops/requirements-drivers.lock pyproject.toml
+	$(BIN)/python ops/dev_requirements.py dev \
+		| $(BIN)/pip-compile $(PIN) --constraint ops/requirements-drivers.lock --output-file ops/requirements-dev.lock -
+	$(BIN)/python ops/dev_requirements.py dev bench \
+		| $(BIN)/pip-compile $(PIN) --constraint ops/requirements-dev.lock --output-file ops/requirements-bench.lock -
 
 clean: ## Remove .venv and every cache; never ./data
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from adapters.telemetry.logs import LogObserver
 from domain.model.collections import Collection
 from domain.services.lane import Lane, LaneParts
 from domain.services.registry import StorageBackendRegistry
 from domain.services.schema import Schemas
+from entrypoints.http.app import create_app
 from entrypoints.http.body import Bodies
-from entrypoints.http.services import About
+from entrypoints.http.server import HttpServer
+from entrypoints.http.services import About, Services
 from entrypoints.settings import Settings
 from entrypoints.version import VERSION
 from ports.ambient import Clock, Observer
 from ports.dead_letters import DeadLetters
 from ports.receipts import Receipts
-from ports.write_buffer import WriteBuffer
+from ports.write_buffer import PendingLog
 
 
 def build_logs(settings: Settings, clock: Clock) -> LogObserver:
@@ -38,14 +41,15 @@ def build_lanes(
     collections: Sequence[Collection],
     schemas: Schemas,
     *,
-    buffer: WriteBuffer,
+    partition: int = 0,
+    buffer: PendingLog,
     registry: StorageBackendRegistry,
     dead_letters: DeadLetters,
     receipts: Receipts,
     observer: Observer,
     clock: Clock,
 ) -> list[Lane]:
-    """One drain per collection, each with its own policy."""
+    """One drain per collection, each with its own policy, of one partition of the pending log."""
     return [
         Lane(
             collection,
@@ -59,6 +63,7 @@ def build_lanes(
                 observer=observer,
                 clock=clock,
             ),
+            partition,
         )
         for collection in collections
     ]
@@ -72,3 +77,15 @@ def build_about(settings: Settings, clock: Clock) -> About:
 def build_bodies(settings: Settings) -> Bodies:
     """The reader of request bodies."""
     return Bodies(seconds=settings.server.body_seconds)
+
+
+def build_server(settings: Settings, services: Services) -> HttpServer:
+    """The HTTP door."""
+    door = settings.server
+    return HttpServer(
+        partial(create_app, services),
+        host=door.host,
+        port=door.port,
+        keepalive_seconds=door.keepalive_seconds,
+        finish_seconds=door.finish_seconds,
+    )

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 from dependency_injector import containers, providers
 
-from adapters.journal.write_buffer import LocalJournal
-from adapters.sqlite.state import StateStore
 from adapters.system.clock import SystemClock
 from adapters.system.data_folder import DataFolder
 from adapters.system.ids import SystemIds
 from adapters.telemetry.fan_out import FanOut
 from adapters.telemetry.metrics import Metrics
-from domain.model.translation import BUILT_IN
+from domain.model.built_in import BUILT_IN
 from domain.services.buffer import BufferManager
 from domain.services.changes import ChangeService
+from domain.services.dead_letters import DeadLetterService
 from domain.services.flush import FlushEngine
+from domain.services.gate import Gate
+from domain.services.idempotency import Idempotency
+from domain.services.intake import Intake
 from domain.services.query import QueryService
 from domain.services.receipts import ReceiptService
 from domain.services.recovery import RecoveryService
 from domain.services.revisions import RevisionIssuer
 from domain.services.schema import Schemas
-from entrypoints.assembly import build_about, build_bodies, build_lanes, build_logs, names
-from entrypoints.backends import build_backends, build_registry
-from entrypoints.http.server import HttpServer
+from domain.services.trail import Trail
+from entrypoints.assembly import build_about, build_bodies, build_lanes, build_logs, build_server, names
+from entrypoints.backends import Backends
+from entrypoints.drains import Drains
+from entrypoints.filing import Filing
+from entrypoints.holds import Holds
 from entrypoints.http.services import Services
 from entrypoints.settings import Settings
+from entrypoints.shared_buffer import build_buffering, keyed
 from entrypoints.stop import Stop
 
 
@@ -32,7 +38,7 @@ class Container(containers.DeclarativeContainer):
     """Flat and synchronous: building a part does no I/O; ``lifespan.running`` opens what must be opened."""
 
     settings = providers.Dependency(instance_of=Settings)
-    policy = settings.provided.buffer
+    policy, shared = settings.provided.buffer, settings.provided.shared_partitions
     collections = providers.Object(BUILT_IN)
     lane_names = providers.Callable(names, collections)
 
@@ -46,53 +52,61 @@ class Container(containers.DeclarativeContainer):
 
     # what is opened, in this order, and closed in reverse
     data_folder = providers.Singleton(DataFolder, settings.provided.data_folder)
-    state = providers.Singleton(StateStore, settings.provided.state_file)
+    buffering = providers.Singleton(build_buffering, settings, lane_names, observer, clock)
+    journal, state, keys = buffering.provided.journal, buffering.provided.state, buffering.provided.keys
     dead_letters, receipts = state.provided.dead_letters, state.provided.receipts
-    backends = providers.Singleton(build_backends, settings, collections)
-    journal = providers.Singleton(
-        LocalJournal,
-        settings.provided.journal_folder,
-        lane_names,
-        observer,
-        clock,
-        segment_bytes=settings.provided.journal.segment_bytes,
-    )
+    backends = providers.Singleton(Backends, settings, collections, observer, clock)
 
     # services
     schemas = providers.Singleton(Schemas, collections)
-    registry = providers.Singleton(build_registry, settings, backends, collections, observer, clock)
+    registry = backends.provided.registry
     issuer = providers.Singleton(RevisionIssuer, state.provided.revision_ceiling, clock)
-    buffer = providers.Singleton(
-        BufferManager, collections, schemas, journal, receipts, issuer, policy, observer, clock
-    )
+    log = providers.Singleton(keyed, journal, keys)
+    idempotency = providers.Singleton(Idempotency, keys, clock)
+    buffer = providers.Singleton(BufferManager, collections, schemas, log, receipts, issuer, policy, observer, clock)
+    trail = providers.Singleton(Trail, log, schemas, ids, clock, shared)
+    gate = providers.Singleton(Gate, trail, lane_names)
     lanes = providers.Singleton(
         build_lanes,
         settings,
         collections,
         schemas,
-        buffer=journal,
+        buffer=gate,
         registry=registry,
         dead_letters=dead_letters,
         receipts=receipts,
         observer=observer,
         clock=clock,
     )
-    flush = providers.Singleton(FlushEngine, lanes, journal, buffer)
-    query = providers.Singleton(QueryService, registry, buffer, flush, policy)
+    drains = providers.Singleton(Drains, settings, lanes, gate, journal, observer, clock)
+    flush = providers.Singleton(FlushEngine, drains.provided.chosen.call(), gate, buffer, observer, gate)
+    holds = providers.Singleton(Holds, gate, flush, backends, ids, shared)
+    intake = providers.Singleton(Intake, schemas, buffer, flush, receipts, idempotency, policy)
+    query = providers.Singleton(QueryService, registry, buffer, flush, policy, shared)
     changes = providers.Singleton(ChangeService, registry, schemas, buffer, flush, query, receipts, policy, clock)
-    recovery = providers.Singleton(RecoveryService, query, clock)
-    receipt_service = providers.Singleton(ReceiptService, lane_names, journal, receipts, issuer)
+    letters = providers.Singleton(
+        DeadLetterService,
+        *(dead_letters, settings.provided.dead_letters, registry, schemas, buffer, flush, receipts, observer, clock),
+    )
+    receipt_service = providers.Singleton(ReceiptService, lane_names, journal, receipts, issuer, shared)
+    filing = providers.Singleton(Filing, settings, schemas, changes, query, buffer, dead_letters, observer, ids, clock)
 
     # the HTTP door
     services = providers.Singleton(
         Services,
+        backends=backends,
         registry=registry,
         buffer=buffer,
+        intake=intake,
         flush=flush,
+        holds=holds,
+        trail=trail,
         changes=changes,
         query=query,
-        recovery=recovery,
+        recovery=providers.Singleton(RecoveryService, query, clock),
         receipts=receipt_service,
+        dead_letters=letters,
+        filing=filing,
         observer=observer,
         clock=clock,
         ids=ids,
@@ -100,11 +114,4 @@ class Container(containers.DeclarativeContainer):
         render_metrics=metrics.provided.render,
         bodies=providers.Callable(build_bodies, settings),
     )
-    server = providers.Singleton(
-        HttpServer,
-        services,
-        host=settings.provided.server.host,
-        port=settings.provided.server.port,
-        keepalive_seconds=settings.provided.server.keepalive_seconds,
-        finish_seconds=settings.provided.server.finish_seconds,
-    )
+    server = providers.Singleton(build_server, settings, services)

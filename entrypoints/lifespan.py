@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from enum import IntEnum
+from functools import partial
 
-from domain.errors import JournalFailed
+from domain.errors import JournalFailed, JournalUnreachable
+from domain.model.observations import UncleanStart
+from domain.services.flush import FlushEngine
 from entrypoints.container import Container
+from entrypoints.settings import Settings
 from ports.resource import Resource
 
 
@@ -36,18 +40,28 @@ async def running(container: Container) -> AsyncIterator[Run]:
     run = Run()
     buffer, flush = container.buffer(), container.flush()
     buffer.on_failure = container.stop().fail
+    container.backends().turned = partial(_turn, container)
+    container.backends().standing_by = container.drains().standing_by
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(opened(*resources(container)))
+        if not container.settings().shared_partitions:
+            if await container.data_folder().begin():
+                container.observer()(UncleanStart())
+            stack.push_async_callback(_mark, container, run)
+        stack.push_async_callback(container.holds().close)
         await flush.start()
-        stack.push_async_callback(flush.stop, 0)
+        stack.push_async_callback(_stop, flush)
         await buffer.start()
         stack.push_async_callback(_settle, container, run)
+        await stack.enter_async_context(container.filing().watch.running())
         yield run
 
 
 def resources(container: Container) -> list[Resource]:
-    """What is opened, in order: the folder, its state file, the backends, the journal."""
-    return [container.data_folder(), container.state(), *container.backends().values(), container.journal()]
+    """What is opened, in order: the folder, its state file, the backends, the object store, the journal."""
+    shared = container.settings().shared_partitions
+    folder = [] if shared else [container.data_folder()]  # where the log is shared, nothing durable is in it
+    return [*folder, container.state(), container.backends(), container.filing().watch, container.journal()]
 
 
 @asynccontextmanager
@@ -60,11 +74,31 @@ async def opened(*resources: Resource) -> AsyncIterator[None]:
         yield
 
 
+async def _turn(container: Container, settings: Settings) -> None:
+    """Other backends or routes serve from here on: so may others drain."""
+    async with container.drains().prepared(settings) as lanes:
+        await container.flush().turn_to(lanes)
+
+
+async def _mark(container: Container, run: Run) -> None:
+    """Tell the next start that this run has ended by itself."""
+    if run.ending is not Ending.BROKEN:
+        await container.data_folder().end()
+
+
+async def _stop(flush: FlushEngine) -> None:
+    with suppress(JournalUnreachable):  # whatever is in it is in it
+        await flush.stop(0)
+
+
 async def _settle(container: Container, run: Run) -> None:
     """Take nothing more, write what the time allows, and judge."""
     buffer, flush, stop = container.buffer(), container.flush(), container.stop()
     seconds = container.settings().server.flush_seconds
     buffer.refuse()
+    if container.settings().shared_partitions:
+        await buffer.stop()
+        return  # what waits is for the workers to write
     try:
         left = await stop.unless_hurried(flush.stop(seconds))
         run.left = await flush.stop(0) if left is None else left

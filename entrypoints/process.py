@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
-from collections.abc import Callable
+import os
+import signal
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 from adapters.telemetry.logs import ForeignLogs
+from domain.errors import PersistenceError
+from domain.model.built_in import BUILT_IN
 from domain.model.observations import ServiceStarted, ServiceStopped
+from domain.model.schema_steps import SchemaStep
+from entrypoints.backends import Backends, build_backend, naming
 from entrypoints.container import Container
 from entrypoints.lifespan import opened, running
 from entrypoints.settings import Settings
+from entrypoints.stop import Stop
+from ports.migrating import Migrating
 
 
-async def serve(settings: Settings, announce: Callable[[str], None]) -> int:
+async def serve(settings: Settings, announce: Callable[[str], None], reread: Callable[[], Settings]) -> int:
     """Serve until a signal asks for the end; returns the exit code. Raises StartFailure.
 
-    ``announce`` is told the URL once requests are answered.
+    ``announce`` is told the URL once requests are answered; ``reread`` gives the configuration when it has changed.
     """
     container = Container(settings=settings)
+    container.backends().reread = reread
     logging.getLogger().addHandler(ForeignLogs(container.logs()))
     stop, observer = container.stop(), container.observer()
     stop.listen()
-    async with running(container) as run:
-        server = container.server()
-        await server.open()
+    server = container.server()
+    async with opened(server), running(container) as run:  # a taken address is said before anything is made on the disk
+        await server.listen()
         gc.collect()
         gc.freeze()  # what a start leaves behind is never garbage: no collection needs to walk it again
+        reload_on_hangup(container.backends(), stop)
         try:
             announce(server.url)
             observer(ServiceStarted(url=server.url, instance=container.buffer().instance))
@@ -40,11 +52,42 @@ async def serve(settings: Settings, announce: Callable[[str], None]) -> int:
     return int(run.ending)
 
 
-async def migrate(settings: Settings) -> list[str]:
-    """Bring every backend to this release's schema, which opening one does; returns their names.
+async def migrate(
+    settings: Settings, names: Iterable[str], *, look_only: bool = False
+) -> dict[str, Sequence[SchemaStep]]:
+    """Bring configured backends to this release's schema; their forward steps, as they were before, by backend.
 
-    Raises StartFailure, BackendError.
+    Backends without a schema are left out. Raises StartFailure, BackendError.
     """
-    container = Container(settings=settings)
-    async with opened(container.data_folder(), container.state(), *container.backends().values()):
-        return list(container.backends())
+    found: dict[str, Sequence[SchemaStep]] = {}
+    for name in names:
+        backend = build_backend(settings, name, BUILT_IN)
+        if isinstance(backend, Migrating):
+            with naming(name):
+                found[name] = await backend.steps()
+                if not look_only:
+                    await backend.migrate()
+    return found
+
+
+def reload_on_hangup(backends: Backends, stop: Stop) -> None:
+    """SIGHUP reads the configuration anew, as it does by custom; what is wrong with it stands in the log.
+
+    The kernel sends it too when the terminal is closed that the service was started on: that is the end.
+    """
+    running: set[asyncio.Task[None]] = set()
+    terminals = [stream for stream in (0, 1, 2) if os.isatty(stream)]
+
+    async def reload() -> None:
+        with suppress(PersistenceError):  # reported by the backends themselves
+            await backends.reload()
+
+    def hung_up() -> None:
+        if terminals and not any(map(os.isatty, terminals)):
+            return stop.signalled(signal.SIGHUP)
+        task = asyncio.create_task(reload())
+        running.add(task)
+        task.add_done_callback(running.discard)
+        return None
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hung_up)

@@ -23,8 +23,19 @@ class ConditionalWrites(Protocol):
         Verdicts: ``stored`` (also when the record's own version is already the stored one: a replay), else ``stale``
         when the stored version is not smaller than the record's and the base is current, else ``conflict``.
         A key that is not stored has base revision 0; a tombstone is a state like any other.
-        Keys are distinct and sorted. ``created_at`` becomes the earliest of both when stored.
+        Keys are distinct and sorted; at most 1000. ``created_at`` becomes the earliest of both when stored.
+        Raises RecordRefused (with the index where known) when one record is the cause.
         """
+        ...
+
+
+@runtime_checkable
+class ParallelWrites(Protocol):
+    """Several calls at once that write distinct keys gain more than one after another."""
+
+    @property
+    def parallel_writes(self) -> int:
+        """How many of one collection; 1 or more."""
         ...
 
 
@@ -43,4 +54,18 @@ class Scanning(Protocol):
 
     def scan(self, collection: Collection, where: Filter) -> AsyncIterator[Sequence[Record]]:
         """Visible records that match, in key order, in portions of at most 1000."""
+        ...
+
+
+@runtime_checkable
+class Dumping(Protocol):
+    """Streaming of everything as it is stored, for copies of a collection."""
+
+    def dump(
+        self, collection: Collection, *, after: str | None = None, among: Sequence[str] | None = None
+    ) -> AsyncIterator[Sequence[Record]]:
+        """All records behind the key ``after``, tombstones too, in key order, in portions of at most 1000.
+
+        ``among``: of these keys alone, at most 1000.
+        """
         ...

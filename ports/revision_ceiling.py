@@ -21,6 +21,6 @@ class RevisionCeiling(Protocol):
         """Read the state. A data folder that was copied from elsewhere is given a new instance number."""
         ...
 
-    async def reserve(self, ceiling_tick: int) -> None:
-        """Durably raise the ceiling; never lowers it."""
+    async def reserve(self, ceiling_tick: int) -> bool:
+        """Durably raise the ceiling, never lower it; False where this instance's number is another's by now."""
         ...

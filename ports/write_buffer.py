@@ -8,21 +8,13 @@ from typing import Protocol
 from domain.model.frames import BufferDepth, Frame, FrameDraft, Position
 
 
-class WriteBuffer(Protocol):
-    """One lane per collection; in a lane, partitions; in a partition, frames in the order of their sequences.
+class PendingLog(Protocol):
+    """The end that drains read: one lane per collection; in a lane, partitions; in a partition, frames by sequence.
 
-    The local journal has one partition (0) a lane. Readers are declared when the log is built ("primary" is the
-    storage backend); a frame's space is freed when every reader has passed it.
+    A record's sequence tells its partition (``domain.model.frames.numbered``), and counts up by one within it; in
+    partition 0 of a local journal, which has no other, the first is 1. Readers are declared when the log is built
+    ("primary" is the storage backend); a frame's space is freed when every reader has passed it.
     """
-
-    async def append(self, lane: str, draft: FrameDraft) -> Position:
-        """Make a frame durable; returns when it would survive a power loss.
-
-        Concurrent calls share one fsync; frames of a lane become durable and get their sequences in call order.
-        Raises JournalFull (nothing was kept; later calls may succeed) or JournalFailed (no later call will succeed).
-        A cancelled call may or may not have appended.
-        """
-        ...
 
     async def read(
         self, lane: str, partition: int, after: int, *, max_bytes: int, wait_seconds: float
@@ -39,6 +31,22 @@ class WriteBuffer(Protocol):
         """Durably move a reader's watermark to record ``through``; never back. Frees what all readers passed."""
         ...
 
-    async def depth(self, lane: str, reader: str = "primary") -> BufferDepth:
-        """How far the log reaches and how much of it waits for the reader, over all partitions."""
+    async def depth(self, lane: str, reader: str = "primary", *, partition: int | None = None) -> BufferDepth:
+        """How far a partition reaches and how much of it waits for the reader; by default, over all partitions."""
+        ...
+
+
+class WriteBuffer(PendingLog, Protocol):
+    """Both ends of the log."""
+
+    partition: int  # that appends go to
+
+    async def append(self, lane: str, draft: FrameDraft, *, durable: bool = True) -> Position:
+        """Make a frame durable; returns when it would survive a power loss.
+
+        Not ``durable``: may return as soon as the frame has its place for good, which only a crash can take from it.
+        Concurrent calls share one fsync; frames of a lane become durable and get their sequences in call order.
+        Raises JournalFull (nothing was kept; later calls may succeed) or JournalFailed (no later call will succeed).
+        A cancelled call may or may not have appended.
+        """
         ...

@@ -21,19 +21,32 @@ class _Waiting(msgspec.Struct, frozen=True):
     """A frame and who waits for it."""
 
     frame: PreparedFrame
+    durable: bool  # whether the answer waits for the fdatasync
     place: asyncio.Future[Position]
 
 
-Outcome = Sequence[Position] | JournalFull | JournalFailed
+Positions = Sequence[Position]
+Outcome = Positions | JournalFull | JournalFailed
 
 
 class GroupCommit:
-    """A lane's writing thread. There is no linger: the fdatasync in progress is what lets a group gather."""
+    """A lane's writing thread. There is no linger: the fdatasync in progress is what lets a group gather.
 
-    def __init__(self, lane: Lane, loop: asyncio.AbstractEventLoop, settled: Callable[[Outcome], None]) -> None:
-        """``settled`` is called on the loop with each group's outcome, before those who wait for it."""
+    Who does not wait for the fdatasync is answered between it and the write. From there on a group either becomes
+    durable or the lane has failed for good, so that no record is ever given a sequence that somebody was told.
+    """
+
+    def __init__(
+        self,
+        lane: Lane,
+        loop: asyncio.AbstractEventLoop,
+        placed: Callable[[Positions], None],
+        settled: Callable[[Outcome], None],
+    ) -> None:
+        """Both are called on the loop, before those who wait: ``placed`` where somebody does not wait for the disk."""
         self._lane = lane
         self._loop = loop
+        self._placed = placed
         self._settled = settled
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._held: _Waiting | None = None  # taken from the queue, for the next group
@@ -43,10 +56,10 @@ class GroupCommit:
         """Begin to write."""
         self._thread.start()
 
-    def submit(self, frame: PreparedFrame) -> asyncio.Future[Position]:
+    def submit(self, frame: PreparedFrame, *, durable: bool = True) -> asyncio.Future[Position]:
         """Queue a frame; the future fails with JournalFull or JournalFailed. On the loop only."""
         place: asyncio.Future[Position] = self._loop.create_future()
-        self._queue.put(_Waiting(frame, place))
+        self._queue.put(_Waiting(frame, durable, place))
         return place
 
     def stop(self) -> None:
@@ -56,7 +69,7 @@ class GroupCommit:
 
     def _run(self) -> None:
         while group := self._gather():
-            outcome = self._write([each.frame for each in group])
+            outcome = self._write(group)
             self._loop.call_soon_threadsafe(self._settle, group, outcome)
 
     def _gather(self) -> list[_Waiting]:
@@ -79,14 +92,24 @@ class GroupCommit:
                 return group
             group.append(following)
 
-    def _write(self, frames: list[PreparedFrame]) -> Outcome:
+    def _write(self, group: list[_Waiting]) -> Outcome:
+        def written(positions: Positions) -> None:
+            if not all(each.durable for each in group):
+                self._loop.call_soon_threadsafe(self._place, group, positions)
+
         try:
-            return self._lane.append(frames)
+            return self._lane.append([each.frame for each in group], written)
         except (JournalFull, JournalFailed) as error:
             return error
         except Exception as bug:  # the thread must outlive it, and nobody may wait for ever
             self._lane.failure = f"Writing the journal of {self._lane.name} met a bug: {bug!r}."
             return JournalFailed(self._lane.failure)
+
+    def _place(self, group: list[_Waiting], positions: Positions) -> None:
+        self._placed(positions)
+        for each, position in zip(group, positions, strict=True):
+            if not each.durable and not each.place.done():
+                each.place.set_result(position)
 
     def _settle(self, group: list[_Waiting], outcome: Outcome) -> None:
         self._settled(outcome)

@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from struct import Struct, error
 
+import msgspec
+
 from domain.model.frames import FrameHeaders, FrameKind
 
 KIND, COUNT, VALIDATOR, BASE_REVISIONS, FENCE, IDEMPOTENCY_KEY, BODY_DIGEST, PRINCIPAL, TRACE = range(1, 10)
+PART, VERDICTS, KEYS = range(10, 13)
 
 _PREFIX = Struct("<HI")
 _ALWAYS = Struct("<HIBHIIHIH")  # kind, count, validator with their prefixes: every frame has these three
+_PART = Struct("<IQ")  # number of the part, epoch of its receipt
 _U8, _U16, _U32, _U64 = Struct("<B"), Struct("<H"), Struct("<I"), Struct("<Q")
 
 
@@ -38,6 +42,12 @@ def _optional(headers: FrameHeaders) -> Iterator[tuple[int, bytes]]:
         yield IDEMPOTENCY_KEY, headers.idempotency_key.encode()
     if headers.body_digest is not None:
         yield BODY_DIGEST, headers.body_digest
+    if headers.part or headers.epoch:
+        yield PART, _PART.pack(headers.part, headers.epoch)
+    if headers.verdicts:
+        yield VERDICTS, b""
+    if headers.keys:
+        yield KEYS, msgspec.json.encode(headers.keys)
     if headers.principal is not None:
         yield PRINCIPAL, headers.principal.encode()
     if headers.trace is not None:
@@ -58,7 +68,7 @@ def decode(area: bytes) -> tuple[FrameKind, int, FrameHeaders]:
     known: dict[int, bytes] = {}
     unknown: list[tuple[int, bytes]] = []
     for type_, value in _split(area):
-        if KIND <= type_ <= TRACE:
+        if KIND <= type_ <= KEYS:
             known[type_] = value
         else:
             unknown.append((type_, value))
@@ -78,6 +88,7 @@ def _headers(known: dict[int, bytes], unknown: tuple[tuple[int, bytes], ...]) ->
     bases = known.get(BASE_REVISIONS, b"")
     if len(bases) % _U64.size:
         raise MalformedHeaders("base revisions are not whole numbers")
+    part, epoch = _numbers(_PART, known[PART]) if PART in known else (0, 0)
     return FrameHeaders(
         base_revisions=tuple(number for (number,) in _U64.iter_unpack(bases)),
         fence=_value(_U64, known[FENCE]) if FENCE in known else None,
@@ -85,17 +96,32 @@ def _headers(known: dict[int, bytes], unknown: tuple[tuple[int, bytes], ...]) ->
         body_digest=known.get(BODY_DIGEST),
         principal=text(PRINCIPAL),
         trace=text(TRACE),
+        part=part,
+        epoch=epoch,
+        verdicts=VERDICTS in known,
+        keys=_keys(known[KEYS]) if KEYS in known else (),
         validator=_value(_U16, known[VALIDATOR]) if VALIDATOR in known else 1,
         unknown=unknown,
     )
 
 
-def _value(form: Struct, value: bytes) -> int:
+def _keys(value: bytes) -> tuple[str, ...]:
     try:
-        (number,) = form.unpack(value)
+        return msgspec.json.decode(value, type=tuple[str, ...])
+    except (msgspec.MsgspecError, UnicodeDecodeError) as cause:
+        raise MalformedHeaders("the keys are no list of texts") from cause
+
+
+def _value(form: Struct, value: bytes) -> int:
+    (number,) = _numbers(form, value)
+    return number
+
+
+def _numbers(form: Struct, value: bytes) -> tuple[int, ...]:
+    try:
+        return form.unpack(value)
     except error as cause:
         raise MalformedHeaders("a number has the wrong length") from cause
-    return int(number)
 
 
 def _split(area: bytes) -> Iterator[tuple[int, bytes]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from adapters.journal.files import DISK_FULL, Files, establish
 from adapters.journal.format import SEGMENT_HEADER_BYTES, Codec, PreparedFrame
+from adapters.journal.index import Entry
 from adapters.journal.quarantine import Quarantine, Report
 from adapters.journal.recovery import Recovery
 from adapters.journal.shelf import Shelf
@@ -43,7 +44,7 @@ class Lane:
         self._writer = SegmentWriter(files, codec, folder, name, clock, segment_bytes)
 
     def open(self) -> int:
-        """Recover the log; returns the sequence of its last record. Raises DataFolderUnusable."""
+        """Recover the log; returns the sequence of its last record. Raises StartFailure."""
         try:
             establish(self._files, self._folder)
             recovered = self._recovery.run()
@@ -63,15 +64,18 @@ class Lane:
             raise PayloadTooLarge(f"{frame.size} bytes are more than a segment's {self.capacity}.")
         return frame
 
-    def append(self, frames: Sequence[PreparedFrame]) -> list[Position]:
-        """Make frames of together at most ``capacity`` bytes durable. Raises JournalFull or JournalFailed."""
+    def append(self, frames: Sequence[PreparedFrame], written: Callable[[list[Position]], None]) -> list[Position]:
+        """Make frames of together at most ``capacity`` bytes durable. Raises JournalFull or JournalFailed.
+
+        ``written``: told their places before they are durable; what follows is success or JournalFailed.
+        """
         self._check()
         try:
-            group = self._writer.append(frames)
+            group = self._writer.append(frames, lambda entries: written(_positions(entries)))
         except OSError as error:
             raise self._fail("Writing", error) from error
         self._shelf.publish(group)
-        return [Position(0, entry.first, entry.last) for entry in group.entries]
+        return _positions(group.entries)
 
     def read(self, after: int, max_bytes: int) -> list[Frame]:
         """Durable frames behind ``after``, at most ``max_bytes`` of payload but at least one. Raises JournalFailed."""
@@ -116,3 +120,7 @@ class Lane:
 
     def _told(self, doing: str, error: OSError) -> str:
         return f"{doing} the journal of {self.name} failed: {error.strerror or error}."
+
+
+def _positions(entries: Sequence[Entry]) -> list[Position]:
+    return [Position(0, entry.first, entry.last) for entry in entries]

@@ -13,7 +13,7 @@ from adapters.journal.format import FORMAT_VERSION, SEGMENT_HEADER_BYTES, Codec,
 from adapters.journal.quarantine import Quarantine, Report
 from adapters.journal.scan import Survey, Window, survey
 from adapters.journal.segments import Segment
-from domain.errors import DataFolderUnusable
+from domain.errors import StartFailure
 from domain.model.observations import TornTailCut
 
 _NAME = re.compile(r"(\d{20})\.segment", re.ASCII)
@@ -42,7 +42,7 @@ class _Candidate(msgspec.Struct, frozen=True):
 
 
 class Recovery:
-    """Reads a lane's folder. Raises OSError where the disk fails, DataFolderUnusable for a newer format."""
+    """Reads a lane's folder. Raises OSError where the disk fails, StartFailure for a newer format."""
 
     def __init__(
         self, files: Files, codec: Codec, folder: Path, lane: str, quarantine: Quarantine, report: Report
@@ -84,9 +84,8 @@ class Recovery:
         if header is None:
             return self._inspect_headless(path, window)
         if header.version != FORMAT_VERSION:
-            raise DataFolderUnusable(
-                f"{path} has format version {header.version}; this release reads {FORMAT_VERSION}."
-            )
+            found = f"{path} has format version {header.version}; this release reads {FORMAT_VERSION}."
+            raise StartFailure(f"{found} Start the release that wrote it.")
         if header.lane != self._lane:
             self._remove(path, f"a segment of {header.lane}")
             return None
@@ -131,13 +130,11 @@ class Recovery:
     def _settle(self, last: Segment) -> int:
         """Tell damage from a torn tail, cut the tail, make the rest durable. Returns the last record's sequence."""
         seen, window = last.survey(payloads=True)
-        torn = None if window.unreadable else _torn_from(seen)
+        torn = None if window.unreadable else _cut_torn_tail(seen)
         for hole in seen.holes:
             if torn is None or hole.offset < torn:
                 self._quarantine.keep(window, last.path.name, hole.offset, hole.end, hole.reason)
         if torn is not None:
-            seen.index.cut(torn)
-            seen.end = torn
             self._report(TornTailCut(lane=self._lane, segment=last.path.name, offset=torn))
         last.index = seen.index
         if not window.unreadable:
@@ -165,6 +162,15 @@ class Recovery:
             self._files.unlink(path)
 
 
-def _torn_from(seen: Survey) -> int | None:
-    """Where the torn tail begins: at the first hole that no later group proves to have been durable."""
-    return next((hole.offset for hole in seen.holes if hole.offset >= seen.group), None)
+def _cut_torn_tail(seen: Survey) -> int | None:
+    """Leave out what is behind the first hole that no later group proves to have been durable; where that begins.
+
+    Whole frames behind the hole go with it, and so do their numbers: whoever was told of them early must learn that
+    they are lost.
+    """
+    for hole, head in zip(seen.holes, seen.heads, strict=True):
+        if hole.offset >= seen.group:
+            seen.index.cut(hole.offset)
+            seen.end, seen.head = hole.offset, head
+            return hole.offset
+    return None

@@ -95,6 +95,7 @@ class Survey(msgspec.Struct, kw_only=True):
 
     index: Index
     holes: list[Hole]
+    heads: list[int]  # ``head`` as it stood before each hole
     group: int = SEGMENT_HEADER_BYTES  # where the last group begins: what stands before it was durable
     end: int = SEGMENT_HEADER_BYTES  # behind the last valid frame
     head: int = 0  # sequence of the last record that valid frames speak of; 0 where none does
@@ -102,10 +103,11 @@ class Survey(msgspec.Struct, kw_only=True):
 
 def survey(window: Window, codec: Codec, segment_id: int, payload_before: int, *, payloads: bool) -> Survey:
     """Read a segment once; ``payloads``: check the payloads' checksums as well."""
-    seen = Survey(index=Index(payload_before), holes=[])
+    seen = Survey(index=Index(payload_before), holes=[], heads=[])
     for item in scan(window, codec, codec.seed(segment_id), payloads=payloads):
         if isinstance(item, Hole):
             seen.holes.append(item)
+            seen.heads.append(seen.head)
             continue
         head = item.head
         seen.group, seen.end, seen.head = head.group, item.offset + head.length, head.sequence + head.count - 1

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from adapters.journal.files import Files, Uninterrupted
 from adapters.journal.format import Codec
 from adapters.journal.group_commit import GroupCommit, Outcome
@@ -28,6 +30,8 @@ class LocalJournal:
 
     The disk is only ever touched from threads: one a lane that writes, one a lane that reads and moves watermarks.
     """
+
+    partition = 0
 
     def __init__(
         self,
@@ -59,7 +63,7 @@ class LocalJournal:
         return self._failure is not None
 
     async def open(self) -> None:
-        """Recover every lane. Raises DataFolderUnusable; never removes what it cannot read."""
+        """Recover every lane. Raises StartFailure; never removes what it cannot read."""
         try:
             for name in self._lanes:
                 if name not in self._open:
@@ -93,10 +97,10 @@ class LocalJournal:
         for lane in lanes.values():
             await lane.close()
 
-    async def append(self, lane: str, draft: FrameDraft) -> Position:
+    async def append(self, lane: str, draft: FrameDraft, *, durable: bool = True) -> Position:
         """Make a frame durable: see ``WriteBuffer``. Raises PayloadTooLarge for what no segment can hold."""
         self._check()
-        return await self._lane(lane).append(draft)
+        return await self._lane(lane).append(draft, durable=durable)
 
     async def read(
         self, lane: str, partition: int, after: int, *, max_bytes: int, wait_seconds: float
@@ -114,10 +118,9 @@ class LocalJournal:
             self._fail(lane, error.detail)
             raise
 
-    async def depth(self, lane: str, reader: str = "primary") -> BufferDepth:
+    async def depth(self, lane: str, reader: str = "primary", *, partition: int | None = None) -> BufferDepth:
         """How much of a lane waits for a reader."""
-        target = self._lane(lane)
-        return await target.call(lambda: target.lane.depth(reader))
+        return await self._lane(lane, partition or 0).depth(reader)
 
     def _lane(self, name: str, partition: int = 0) -> _OpenLane:
         if not self._open:
@@ -143,17 +146,18 @@ class _OpenLane:
         self, lane: Lane, head: int, loop: asyncio.AbstractEventLoop, fail: Callable[[str, str], None]
     ) -> None:
         self.lane = lane
-        self._head = head
+        self._head = head  # last record that is durable
+        self._given = head  # last record that has its place
         self._loop = loop
         self._fail = fail
         self._grown = asyncio.Event()  # set, and replaced, when frames became durable
         self._closed = False
         self._reading = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"journal-{lane.name}-reads")
-        self._commit = GroupCommit(lane, loop, self._settled)
+        self._commit = GroupCommit(lane, loop, self._placed, self._settled)
         self._commit.start()
 
-    async def append(self, draft: FrameDraft) -> Position:
-        return await self._commit.submit(self.lane.prepare(draft))
+    async def append(self, draft: FrameDraft, *, durable: bool) -> Position:
+        return await self._commit.submit(self.lane.prepare(draft), durable=durable)
 
     async def read(self, after: int, max_bytes: int, wait_seconds: float) -> list[Frame]:
         deadline = self._loop.time() + wait_seconds
@@ -179,6 +183,10 @@ class _OpenLane:
             return False
         return True
 
+    async def depth(self, reader: str) -> BufferDepth:
+        found = await self.call(lambda: self.lane.depth(reader))
+        return msgspec.structs.replace(found, head=max(found.head, self._given))
+
     async def call(self, job: Callable[[], T]) -> T:
         """Run a job in the reading thread."""
         return await self._loop.run_in_executor(self._reading, job)
@@ -194,11 +202,15 @@ class _OpenLane:
         self.lane.close_writer()
         self.lane.close()
 
+    def _placed(self, positions: Sequence[Position]) -> None:
+        self._given = positions[-1].last
+
     def _settled(self, outcome: Outcome) -> None:
         if isinstance(outcome, JournalFailed):
             self._fail(self.lane.name, outcome.detail)
         elif not isinstance(outcome, JournalFull):
             self._head = outcome[-1].last
+            self._placed(outcome)
             self._wake()
 
     def _wake(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -57,8 +57,8 @@ class SegmentWriter:
         """Say where the log goes on. The first segment is made with the first append."""
         self._next_id, self._next_sequence, self._payload_total = next_id, next_sequence, payload_total
 
-    def append(self, frames: Sequence[PreparedFrame]) -> Group:
-        """Make frames durable that one segment can hold.
+    def append(self, frames: Sequence[PreparedFrame], written: Callable[[list[Entry]], None]) -> Group:
+        """Make frames durable that one segment can hold; ``written`` is told of them when only the fsync is missing.
 
         Raises JournalFull (nothing was kept, the next call may succeed), or OSError: what the disk kept is unknown
         then, and nothing may be written any more.
@@ -74,6 +74,7 @@ class SegmentWriter:
                 raise
             self._retreat(active)
             raise JournalFull from error
+        written(entries)
         self._files.fdatasync(active.handle)
         active.end = entries[-1].end
         self._next_sequence = entries[-1].last + 1

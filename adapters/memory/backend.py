@@ -12,6 +12,7 @@ from adapters.memory.matching import behind, matcher, ranked, reader
 from domain.model.collections import Collection
 from domain.model.query import CountMode, Filter, Query, QueryResult, Sort, check_filter, check_query, declared
 from domain.model.records import ConditionalWrite, HealthStatus, Record, Verdict, WriteResult, greater
+from ports.probing import Outlook
 
 PORTION_RECORDS = 1000
 
@@ -80,9 +81,23 @@ class MemoryBackend:
                 return
             query = msgspec.structs.replace(query, after=(page.items[-1].key,))
 
+    async def dump(
+        self, collection: Collection, *, after: str | None = None, among: Sequence[str] | None = None
+    ) -> AsyncIterator[Sequence[Record]]:
+        """As the ability says."""
+        table = self._tables[collection.name]
+        wanted = table if among is None else table.keys() & set(among)
+        keys = sorted(key for key in wanted if after is None or key > after)
+        for begin in range(0, len(keys), PORTION_RECORDS):
+            yield [table[key] for key in keys[begin : begin + PORTION_RECORDS]]
+
     async def health_check(self) -> HealthStatus:
         """Always healthy."""
         return HealthStatus(healthy=True, detail="memory", latency_seconds=0.0)
+
+    async def probe(self) -> Outlook:
+        """It opens wherever it is asked to, and forgets."""
+        return Outlook("memory: what was flushed is gone with the process", warning=True)
 
     def _is_buried(self, collection: Collection, record: Record) -> bool:
         stored = self._tables[collection.name][record.key]

@@ -2,47 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
-from domain.model.receipts import DeadLetter
+from domain.errors import DeadLettersFull
+from domain.model.dead_letters import (
+    EVERY_LETTER,
+    PAGE_BYTES,
+    DeadLetter,
+    LetterBounds,
+    LetterCause,
+    LetterFilter,
+    LetterId,
+    LetterLevel,
+)
 
 
 class MemoryDeadLetters:
-    """By place in the log, then by revision: a log that was thrown away numbers its records from 1 again."""
+    """By id."""
 
-    def __init__(self) -> None:
-        self._letters: dict[tuple[str, int], dict[int, DeadLetter]] = {}
+    def __init__(self, bounds: LetterBounds | None = None) -> None:
+        self.bounds = bounds or LetterBounds()
+        self._letters: dict[LetterId, DeadLetter] = {}
 
     async def add(self, letters: Sequence[DeadLetter]) -> None:
         """As the port says."""
-        for letter in letters:
-            self._letters.setdefault((letter.lane, letter.sequence), {}).setdefault(letter.revision, letter)
+        new = [letter for letter in letters if letter.id not in self._letters]
+        weight = sum(letter.weight for letter in self._letters.values())
+        level = LetterLevel(records=len(self._letters), weight=weight, bounds=self.bounds)
+        if new and level.is_full:
+            raise DeadLettersFull(f"The dead letters are full: {level}.")
+        for letter in new:
+            self._letters.setdefault(letter.id, letter)
 
-    async def find(self, lane: str | None, *, after: tuple[str, int] | None, limit: int) -> Sequence[DeadLetter]:
+    async def find(
+        self,
+        where: LetterFilter = EVERY_LETTER,
+        *,
+        after: LetterId | None = None,
+        limit: int,
+        max_bytes: int = PAGE_BYTES,
+    ) -> Sequence[DeadLetter]:
         """As the port says."""
-        places = sorted(
-            place for place in self._letters if (lane is None or place[0] == lane) and (after is None or place > after)
-        )
-        return tuple(self._newest(place) for place in places[:limit])
+        found: list[DeadLetter] = []
+        for letter in self._matching(where):
+            if after is not None and letter.id <= after:
+                continue
+            max_bytes -= letter.weight
+            if len(found) == limit or (found and max_bytes < 0):
+                break
+            found.append(letter)
+        return tuple(found)
 
-    async def get(self, lane: str, sequence: int) -> DeadLetter | None:
+    async def get(self, letter_id: LetterId) -> DeadLetter | None:
         """As the port says."""
-        return self._newest((lane, sequence)) if (lane, sequence) in self._letters else None
+        return self._letters.get(letter_id)
 
-    async def remove(self, lane: str, sequence: int) -> bool:
+    async def remove(self, ids: Sequence[LetterId]) -> int:
         """As the port says."""
-        there = self._letters.get((lane, sequence))
-        if there is None:
-            return False
-        del there[max(there)]
-        if not there:
-            del self._letters[lane, sequence]
-        return True
+        return sum(self._letters.pop(each, None) is not None for each in ids)
 
-    async def count(self, lane: str | None = None) -> int:
+    async def purge(self, where: LetterFilter, *, limit: int) -> int:
         """As the port says."""
-        return sum(len(there) for place, there in self._letters.items() if lane is None or place[0] == lane)
+        return await self.remove([letter.id for letter in self._matching(where)][:limit])
 
-    def _newest(self, place: tuple[str, int]) -> DeadLetter:
-        there = self._letters[place]
-        return there[max(there)]
+    async def causes(self) -> Sequence[LetterCause]:
+        """As the port says."""
+        records: Counter[tuple[str, str]] = Counter()
+        weights: Counter[tuple[str, str]] = Counter()
+        for letter in self._letters.values():
+            records[letter.lane, letter.code] += 1
+            weights[letter.lane, letter.code] += letter.weight
+        return tuple(LetterCause(*cause, records[cause], weights[cause]) for cause in sorted(records))
+
+    def _matching(self, where: LetterFilter) -> Iterator[DeadLetter]:
+        for each in sorted(self._letters):
+            letter = self._letters[each]
+            wanted = ((where.lane, letter.lane), (where.code, letter.code), (where.key, letter.key))
+            on_time = where.before is None or letter.failed_at < where.before
+            if on_time and all(value in (None, found) for value, found in wanted):
+                yield letter

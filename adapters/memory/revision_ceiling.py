@@ -16,6 +16,7 @@ class MemoryRevisionCeiling:
         """As the port says."""
         return Reservation(self._instance, self._ceiling_tick)
 
-    async def reserve(self, ceiling_tick: int) -> None:
+    async def reserve(self, ceiling_tick: int) -> bool:
         """As the port says."""
         self._ceiling_tick = max(self._ceiling_tick, ceiling_tick)
+        return True

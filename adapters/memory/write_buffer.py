@@ -14,6 +14,8 @@ from domain.model.frames import BufferDepth, Frame, FrameDraft, Position
 class MemoryWriteBuffer:
     """A ``WriteBuffer`` with one partition (0) a lane. What it holds ends with the process."""
 
+    partition = 0
+
     def __init__(self, lanes: Sequence[str], *, readers: Sequence[str] = ("primary",)) -> None:
         self._lanes = {name: _Lane(readers) for name in lanes}
 
@@ -26,8 +28,8 @@ class MemoryWriteBuffer:
             lane.closed = True
             lane.wake()
 
-    async def append(self, lane: str, draft: FrameDraft) -> Position:
-        """Keep a frame: see ``WriteBuffer``."""
+    async def append(self, lane: str, draft: FrameDraft, *, durable: bool = True) -> Position:  # noqa: ARG002
+        """Keep a frame: see ``WriteBuffer``. Nothing here is durable."""
         return self._lane(lane).append(draft)
 
     async def read(
@@ -47,9 +49,9 @@ class MemoryWriteBuffer:
         """Move a reader's watermark: see ``WriteBuffer``."""
         self._lane(lane, partition).commit(reader, through)
 
-    async def depth(self, lane: str, reader: str = "primary") -> BufferDepth:
+    async def depth(self, lane: str, reader: str = "primary", *, partition: int | None = None) -> BufferDepth:
         """How much of a lane waits for a reader."""
-        return self._lane(lane).depth(reader)
+        return self._lane(lane, partition or 0).depth(reader)
 
     def _lane(self, name: str, partition: int = 0) -> _Lane:
         if partition:

@@ -14,9 +14,9 @@ from pypika import CustomFunction, Field, Tuple
 from pypika.terms import Criterion, Parameter, Term, ValueWrapper
 
 from adapters.sql.dialect import Dialect
+from adapters.sql.rows import encode
 from domain.model.collections import Collection
 from domain.model.query import And, Condition, Filter, Not, Operand, Operator, Or, Sort, SortValue
-from domain.model.records import Value
 
 Comparison = Callable[[Any, Any], Criterion]  # of the operator module; Any: pypika overloads them for its terms
 
@@ -40,7 +40,7 @@ class Conditions:
     """
 
     def __init__(self, collection: Collection, dialect: Dialect) -> None:
-        self.parameters: list[Value] = []
+        self.parameters: list[Any] = []  # values, or an array of them where the dialect takes arrays
         self._collection = collection
         self._dialect = dialect
 
@@ -52,20 +52,29 @@ class Conditions:
     def behind(self, sort: Sequence[Sort], after: Sequence[SortValue]) -> Criterion:
         """The records that follow a place in the order of ``sort``.
 
-        A row comparison where it means the same: an index then leads straight to the place, ties or not.
+        A row comparison where it means the same and an index then leads straight to the place, ties or not.
         """
         descending = sort[0].descending
-        uniform = all(key.descending is descending for key in sort) and None not in after
-        if uniform and not (descending and any(self._nullable(key.field) for key in sort)):
-            fields = Tuple(*(Field(key.field) for key in sort))
+        uniform = self._dialect.seeks_rows and all(k.descending is descending for k in sort) and None not in after
+        if uniform and not (descending and any(self._nullable(k.field) for k in sort)):
+            fields = Tuple(*(Field(k.field) for k in sort))
             place = Tuple(*(self.bind(value) for value in after))
             return fields < place if descending else fields > place
         return self._behind(list(zip(sort, after, strict=True)))
 
     def bind(self, value: Operand | SortValue) -> Parameter:
         """A placeholder for a value."""
-        self.parameters.append(self._dialect.encode(value))
+        self.parameters.append(encode(value))
         return self._dialect.placeholder(len(self.parameters))
+
+    def one_of(self, keys: Sequence[str]) -> str:
+        """The text of a condition: the key is one of these."""
+        quoted = f"{self._dialect.quote}{self._collection.key}{self._dialect.quote}"
+        values: list[Any] = [list(keys)] if self._dialect.takes_arrays else list(keys)
+        places = ", ".join(self.bind(value).get_sql() for value in values)
+        if self._dialect.takes_arrays:
+            return f"{quoted} = ANY({places})"
+        return f"{quoted} IN ({places})" if values else "1 = 0"
 
     def sql(self, criterion: Term) -> str:
         """The text of a condition."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import cast
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import msgspec
 from pypika import Case, CustomFunction, PostgreSQLQuery, Query, Table, Tuple
-from pypika.dialects import PostgreSQLQueryBuilder
-from pypika.terms import Criterion
+from pypika.terms import Criterion, Function, Term
 
 from adapters.sql.dialect import Dialect
-from domain.model.collections import Collection
+from domain.model.collections import Collection, Field, FieldType
 
 VERSION = ("updated_at", "revision")
 SERVICE_COLUMNS = ("created_at", *VERSION, "deleted_at")
@@ -32,6 +31,15 @@ def columns(collection: Collection) -> tuple[str, ...]:
     return (*(field.name for field in collection.data_fields), *SERVICE_COLUMNS)
 
 
+def column_fields(collection: Collection) -> tuple[Field, ...]:
+    """What each of ``columns`` holds: its field, or an integer of 64 bits that belongs to the service."""
+    own = collection.by_name
+    return tuple(
+        own.get(name) or Field(name=name, type=FieldType.INSTANT, nullable=name == "deleted_at")
+        for name in columns(collection)
+    )
+
+
 def statements(collection: Collection, dialect: Dialect) -> Statements:
     """Render what a backend needs for a collection. The upsert is that of engines with ON CONFLICT."""
     table = Table(collection.name)
@@ -46,27 +54,37 @@ def statements(collection: Collection, dialect: Dialect) -> Statements:
     )
 
 
-def guarded_upsert(collection: Collection, dialect: Dialect) -> str:
-    """Insert a row, or let the greater version win; ``created_at`` becomes the earliest; a replay writes nothing.
+def guarded_upsert(collection: Collection, dialect: Dialect, rows: Function | None = None) -> str:
+    """Insert a row, or let the greater version win; a replay writes nothing. For engines with ON CONFLICT.
 
-    The version's columns are assigned last: an engine that evaluates assignments one after the other would compare
-    the rest with a version that is already the new one.
+    ``rows``: what gives the rows, column by column, where it is not one row of placeholders.
     """
     stored, sent = Table(collection.name), Table("excluded")
-    newer = Tuple(*(sent[column] for column in VERSION)) > Tuple(*(stored[column] for column in VERSION))
-    earlier = sent.created_at < stored.created_at
     names = columns(collection)
+    into: Any = PostgreSQLQuery.into(stored).columns(*names)  # Any: pypika knows less of its builder than it does
     row = (dialect.placeholder(i) for i in range(1, len(names) + 1))
-    inserting = cast("PostgreSQLQueryBuilder", PostgreSQLQuery.into(stored).columns(*names).insert(*row))
-    query = inserting.on_conflict(collection.key)
-    least = CustomFunction(dialect.least, ["one", "other"])
-    query = query.do_update("created_at", least(stored.created_at, sent.created_at))
-    for column, value in _newer_values(collection, newer, stored, sent):
+    query: Any = (into.from_(rows).select("*") if rows else into.insert(*row)).on_conflict(collection.key)
+    for column, value in merged(collection, dialect, sent.field):
         query = query.do_update(column, value)
-    return str(query.where(newer | earlier).get_sql(quote_char=dialect.quote))
+    changes = newer(collection, sent.field) | (sent.created_at < stored.created_at)
+    return str(query.where(changes).get_sql(quote_char=dialect.quote))
 
 
-def _newer_values(collection: Collection, newer: Criterion, stored: Table, sent: Table) -> Iterator[tuple[str, Case]]:
+def newer(collection: Collection, sent: Callable[[str], Term]) -> Criterion:
+    """Whether the version that is ``sent`` (a term by column) is greater than the stored one."""
+    stored = Table(collection.name)
+    return Tuple(*(sent(column) for column in VERSION)) > Tuple(*(stored[column] for column in VERSION))
+
+
+def merged(collection: Collection, dialect: Dialect, sent: Callable[[str], Term]) -> Iterator[tuple[str, Term]]:
+    """What each column becomes when a row meets a stored one, in the order of assignment.
+
+    The greater version wins whole; ``created_at`` becomes the earliest of both, whatever wins. The version comes
+    last and ``updated_at`` behind ``revision``: an engine that evaluates assignments one after the other
+    would compare the rest with a version that is already the new one.
+    """
+    stored = Table(collection.name)
+    yield "created_at", CustomFunction(dialect.least, ["one", "other"])(stored.created_at, sent("created_at"))
     data = (field.name for field in collection.data_fields[1:])
-    for column in (*data, "deleted_at", *VERSION):
-        yield column, Case().when(newer, sent[column]).else_(stored[column])
+    for column in (*data, "deleted_at", *reversed(VERSION)):
+        yield column, Case().when(newer(collection, sent), sent(column)).else_(stored[column])

@@ -12,27 +12,32 @@ from pathlib import Path
 import msgspec
 
 from adapters.sql import queries
+from adapters.sql.pages import PAGE_CHARACTERS, PORTION_RECORDS, Portion, whole_page
+from adapters.sql.queries import Prepared
+from adapters.sql.rows import Row, to_datetime, to_record, to_rows
 from adapters.sql.statements import Statements, statements
+from adapters.sql.verdicts import placed
+from adapters.sqlite.bulk import store_rows
 from adapters.sqlite.connections import Connections, ConnectionSettings, transaction
 from adapters.sqlite.counting import count_matching
 from adapters.sqlite.database import Database
 from adapters.sqlite.dialect import SQLITE
-from adapters.sqlite.portions import PORTION_RECORDS, portion
-from adapters.sqlite.rows import Row, to_datetime, to_record, to_rows
+from adapters.sqlite.portions import filled
+from adapters.sqlite.probe import look
 from adapters.sqlite.verdicts import buried, judge, read_back
-from domain.errors import BackendError, InvalidParameter, QueryTimeout, SchemaMismatch
+from domain.errors import BackendError, QueryTimeout, SchemaMismatch
 from domain.model.collections import Collection, FieldType
 from domain.model.query import Filter, Query, QueryResult, Sort, check_filter, check_query, declared
 from domain.model.records import ConditionalWrite, HealthStatus, Record, Verdict, WriteResult
+from domain.model.schema_steps import SchemaStep
+from ports.probing import Outlook
 from sql import migrations
-
-PAGE_CHARACTERS = 32 * 1024 * 1024  # of text that one page may hold in memory
 
 
 class SqliteBackend:
     """Records in one file: one writer, a few readers, and one reader kept for single keys.
 
-    Abilities: conditional writes, counting, scanning.
+    Abilities: conditional writes, counting, scanning, dumping.
     """
 
     def __init__(
@@ -45,6 +50,7 @@ class SqliteBackend:
         render: Callable[[Collection], Statements] = lambda collection: statements(collection, SQLITE),
     ) -> None:
         """``readers``: lists that run at the same time; ``render``: how a collection's statements are built."""
+        self._path = path
         self._statements = {collection.name: render(collection) for collection in collections}
         self._deadline = statement_deadline_seconds
         reading = ConnectionSettings(deadline_seconds=statement_deadline_seconds, read_only=True)
@@ -70,14 +76,26 @@ class SqliteBackend:
         await self._lists.close()
         await self._database.close()
 
+    async def steps(self) -> Sequence[SchemaStep]:
+        """As the port says."""
+        return await self._database.steps()
+
+    async def migrate(self) -> Sequence[str]:
+        """As the port says; opening does the same."""
+        missing = [step.name for step in await self.steps() if not step.applied]
+        self._database.make_folder()
+        await self.open()
+        await self.close()
+        return missing
+
     async def write(self, collection: Collection, records: Sequence[Record], *, verdicts: bool = False) -> WriteResult:
-        """As the port says; one transaction. The refused record's index is not known."""
+        """As the port says; one transaction."""
         of = self._of(collection)
 
         def work(connection: sqlite3.Connection) -> WriteResult:
             rows = to_rows(records)
             with transaction(connection):
-                connection.executemany(of.upsert, rows)
+                store_rows(connection, of.upsert, rows)
                 return WriteResult(
                     applied=len(rows),
                     verdicts=read_back(connection, of, rows) if verdicts else None,
@@ -95,8 +113,9 @@ class SqliteBackend:
             with transaction(connection):
                 bases = [write.base_revision for write in writes]
                 verdicts = [judge(connection, of, row, base) for row, base in zip(rows, bases, strict=True)]
-                stored = [row for row, verdict in zip(rows, verdicts, strict=True) if verdict is Verdict.STORED]
-                connection.executemany(of.upsert, stored)
+                places = [place for place, verdict in enumerate(verdicts) if verdict is Verdict.STORED]
+                with placed(places):
+                    store_rows(connection, of.upsert, [rows[place] for place in places])
             return verdicts
 
         return await self._database.run(work)
@@ -112,11 +131,9 @@ class SqliteBackend:
         check_query(collection, query)
         statement = queries.page(collection, SQLITE, self._of(collection), query)
 
-        def work(connection: sqlite3.Connection) -> tuple[list[Row], int | None, bool]:
+        def work(connection: sqlite3.Connection) -> tuple[Sequence[Row], int | None, bool]:
             with transaction(connection, "BEGIN"):
-                rows, cut = portion(connection, statement, records=query.limit + 1, characters=PAGE_CHARACTERS)
-                if cut:
-                    raise InvalidParameter(_page_too_large(len(rows)))
+                rows = whole_page(filled(connection, statement, Portion(query.limit + 1, PAGE_CHARACTERS)))
                 return rows, *count_matching(connection, collection, query.filter, query.count)
 
         try:
@@ -147,14 +164,29 @@ class SqliteBackend:
         """As the ability says; each portion is a snapshot of its own, so that no reader holds the log."""
         check_filter(collection, where)
         query = Query(filter=where, sort=(Sort(collection.key),), limit=PORTION_RECORDS)
-        while True:
-            statement = queries.page(collection, SQLITE, self._of(collection), query)
-            rows, more = await self._lists.run(partial(portion, statement=statement))
-            if rows:
-                yield tuple(map(to_record, rows))
-            if not more:
-                return
-            query = msgspec.structs.replace(query, after=(rows[-1][0],))
+        more = True
+        while more:
+            records, more = await self._portion(queries.page(collection, SQLITE, self._of(collection), query))
+            if records:
+                yield records
+                query = msgspec.structs.replace(query, after=(records[-1].key,))
+
+    async def dump(
+        self, collection: Collection, *, after: str | None = None, among: Sequence[str] | None = None
+    ) -> AsyncIterator[Sequence[Record]]:
+        """As the ability says; each portion is a snapshot of its own."""
+        more = True
+        while more:
+            statement = queries.everything(collection, SQLITE, self._of(collection), after, among)
+            records, more = await self._portion(statement)
+            if records:
+                yield records
+                after = records[-1].key
+
+    async def _portion(self, statement: Prepared) -> tuple[Sequence[Record], bool]:
+        """The records of a portion, and whether there are more."""
+        portion = await self._lists.run(partial(filled, statement=statement, portion=Portion()))
+        return tuple(map(to_record, portion.rows)), portion.cut
 
     async def health_check(self) -> HealthStatus:
         """Whether the file answers, on the writing side and on the reading side."""
@@ -172,12 +204,12 @@ class SqliteBackend:
         detail = f"SQLite {sqlite3.sqlite_version}"
         return HealthStatus(healthy=True, detail=detail, latency_seconds=time.monotonic() - begun)
 
+    async def probe(self) -> Outlook:
+        """Whether the file is a database that can be written, or can be made."""
+        return await asyncio.to_thread(look, self._path)
+
     def _of(self, collection: Collection) -> Statements:
         try:
             return self._statements[collection.name]
         except KeyError:
             raise SchemaMismatch(f"The backend has no table for {collection.name}.") from None
-
-
-def _page_too_large(rows: int) -> str:
-    return f"`page_size`: the first {rows} records hold more than {PAGE_CHARACTERS} characters; ask for fewer at once."

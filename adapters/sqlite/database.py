@@ -7,9 +7,18 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+from adapters.sql.ledger import Note, check_order
 from adapters.sqlite.connections import Answer, Connections, ConnectionSettings, Work
-from adapters.sqlite.migrations import migrate
-from domain.errors import BackendError, BackendExhausted, BackendUnavailable, DataFolderUnusable, StartFailure
+from adapters.sqlite.migrations import migrate, noted
+from domain.errors import (
+    BackendCorrupt,
+    BackendError,
+    BackendExhausted,
+    BackendUnavailable,
+    DataFolderUnusable,
+    StartFailure,
+)
+from domain.model.schema_steps import SchemaStep
 from sql import Migration
 
 _CHECKPOINT_PAGES = 8000  # of 4 KiB: how much log SQLite gathers before it copies it into the database
@@ -40,10 +49,30 @@ class Database:
         except BackendError as error:
             await self.close()
             kind = DataFolderUnusable if isinstance(error, BackendUnavailable | BackendExhausted) else StartFailure
-            raise kind(f"The database {self.path} cannot be opened. {error.detail}") from error
+            cure = " Restore it from a backup." if isinstance(error, BackendCorrupt) else ""
+            raise kind(f"The database {self.path} cannot be opened. {error.detail}{cure}") from error
         except BaseException:
             await self.close()
             raise
+
+    def make_folder(self) -> None:
+        """Make the folder that the file is to be in. Raises DataFolderUnusable."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataFolderUnusable(f"{self.path.parent} cannot be made: {error.strerror or error}.") from error
+
+    async def steps(self) -> Sequence[SchemaStep]:
+        """The forward steps, in order, and which of them the file has; it need not be there, nor be open."""
+        notes: list[Note] = []
+        if self.path.exists():
+            try:
+                await self._writer.open()
+                notes = await self._writer.run(noted)
+            finally:
+                await self._writer.close()
+        check_order(self._steps, notes)
+        return [SchemaStep(name=step.name, applied=place < len(notes)) for place, step in enumerate(self._steps)]
 
     async def close(self) -> None:
         """Finish what runs, then release the file."""

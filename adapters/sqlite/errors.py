@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from domain.errors import (
     BackendContended,
     BackendCorrupt,
+    BackendError,
     BackendExhausted,
     BackendUnavailable,
     PersistenceError,
@@ -17,9 +18,14 @@ from domain.errors import (
     SchemaMismatch,
 )
 
-_MEANINGS: dict[int, type[PersistenceError]] = {  # by primary code; the rest is BackendUnavailable: retried for ever
+_MEANINGS: dict[int, type[PersistenceError]] = {  # by primary code; the rest is BackendError: nobody knows its cause
     sqlite3.SQLITE_BUSY: BackendContended,
     sqlite3.SQLITE_LOCKED: BackendContended,
+    sqlite3.SQLITE_PROTOCOL: BackendContended,
+    sqlite3.SQLITE_IOERR: BackendUnavailable,
+    sqlite3.SQLITE_CANTOPEN: BackendUnavailable,
+    sqlite3.SQLITE_READONLY: BackendUnavailable,
+    sqlite3.SQLITE_PERM: BackendUnavailable,
     sqlite3.SQLITE_NOMEM: BackendExhausted,
     sqlite3.SQLITE_FULL: BackendExhausted,
     sqlite3.SQLITE_INTERRUPT: QueryTimeout,
@@ -53,4 +59,4 @@ def _meaning(error: sqlite3.Error) -> type[PersistenceError]:
         return RecordRefused if refused or isinstance(error, sqlite3.DataError) else BackendUnavailable
     if code == sqlite3.SQLITE_ERROR and any(words in str(error) for words in _SCHEMA_WORDS):
         return SchemaMismatch
-    return _MEANINGS.get(code & 0xFF, BackendUnavailable)  # the high bytes refine the primary code
+    return _MEANINGS.get(code & 0xFF, BackendError)  # the high bytes refine the primary code

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
+from adapters.sql.ledger import Note, check_order
 from adapters.sqlite.connections import transaction
-from domain.errors import StartFailure
 from sql import Migration
 
 _LEDGER = """
@@ -17,7 +17,15 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
     applied_at TEXT    NOT NULL
 )
 """
+_APPLIED = "SELECT name, checksum FROM schema_migrations ORDER BY number"
 _NOTE = "INSERT INTO schema_migrations VALUES (?, ?, ?, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))"
+
+
+def noted(connection: sqlite3.Connection) -> list[Note]:
+    """The migrations that a database has; none where there is no ledger."""
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'schema_migrations'").fetchone() is None:
+        return []
+    return [Note(*row) for row in connection.execute(_APPLIED)]
 
 
 def migrate(connection: sqlite3.Connection, steps: Sequence[Migration]) -> int:
@@ -27,22 +35,10 @@ def migrate(connection: sqlite3.Connection, steps: Sequence[Migration]) -> int:
     """
     with transaction(connection):
         connection.execute(_LEDGER)
-        applied = connection.execute("SELECT name, checksum FROM schema_migrations ORDER BY number").fetchall()
-        _verify(steps, applied)
+        applied = noted(connection)
+        check_order(steps, applied)
         missing = steps[len(applied) :]
         for step in missing:
             connection.execute(step.statement)
             connection.execute(_NOTE, (step.number, step.name, step.checksum))
     return len(missing)
-
-
-def _verify(steps: Sequence[Migration], applied: Sequence[tuple[str, str]]) -> None:
-    if len(applied) > len(steps):
-        newest = applied[-1][0]
-        raise StartFailure(f"The database is newer than this release: it has {newest}. Start the newer release.")
-    for step, (name, checksum) in zip(steps, applied, strict=False):
-        if (step.name, step.checksum) != (name, checksum):
-            raise StartFailure(
-                f"The database was migrated with another {name}: this release has {step.name}, {step.checksum[:12]}, "
-                f"the database {checksum[:12]}. Restore the released file."
-            )

@@ -29,9 +29,10 @@ class SqliteRevisionCeiling:
         """As the port says."""
         return await self._state.run(self._load)
 
-    async def reserve(self, ceiling_tick: int) -> None:
+    async def reserve(self, ceiling_tick: int) -> bool:
         """As the port says."""
         await self._state.run(lambda connection: connection.execute(_RESERVE, (ceiling_tick, ceiling_tick)).rowcount)
+        return True
 
     def _load(self, connection: sqlite3.Connection) -> Reservation:
         folder = folder_identity(self._state.path)

@@ -6,8 +6,9 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
+from adapters.sql.rows import Row, version_of
 from adapters.sql.statements import Statements
-from adapters.sqlite.rows import Row, version_of
+from adapters.sql.verdicts import judged
 from domain.model.collections import Collection
 from domain.model.records import Verdict
 
@@ -39,10 +40,5 @@ def buried(connection: sqlite3.Connection, collection: Collection, rows: Sequenc
 
 
 def judge(connection: sqlite3.Connection, of: Statements, row: Row, base_revision: int) -> Verdict:
-    """Before the upsert: whether a row that builds on ``base_revision`` may be stored. Absent is revision 0."""
-    stored = connection.execute(of.version, row[:1]).fetchone()
-    if stored == version_of(row):
-        return Verdict.STORED  # a replay: the upsert will change nothing
-    if base_revision != (stored[1] if stored else 0):
-        return Verdict.CONFLICT
-    return Verdict.STORED if stored is None or stored < version_of(row) else Verdict.STALE
+    """Before the upsert: whether a row that builds on ``base_revision`` may be stored."""
+    return judged(connection.execute(of.version, row[:1]).fetchone(), version_of(row), base_revision)

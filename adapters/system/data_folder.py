@@ -19,6 +19,7 @@ class DataFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock: int | None = None
+        self._mark = path / "running"  # there from the beginning of a run to its end
 
     async def open(self) -> None:
         """Make the folder where it is missing, and take it. Raises DataFolderUnusable, DataFolderLocked."""
@@ -30,6 +31,40 @@ class DataFolder:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    async def begin(self) -> bool:
+        """A run begins; whether the one before never came to ``end``: it was killed, or the power went.
+
+        Raises DataFolderUnusable.
+        """
+        return await asyncio.to_thread(self._begin)
+
+    async def end(self) -> None:
+        """The run ends as it should."""
+        await asyncio.to_thread(self._end)
+
+    def _begin(self) -> bool:
+        if self._mark.exists():
+            return True
+        try:
+            with self._mark.open("wb") as mark:
+                os.fsync(mark.fileno())
+            self._sync()
+        except OSError as error:
+            raise self._unusable(error) from error
+        return False
+
+    def _end(self) -> None:
+        with contextlib.suppress(OSError):  # the next start will believe that this run was killed: no harm
+            self._mark.unlink(missing_ok=True)
+            self._sync()
+
+    def _sync(self) -> None:
+        folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
     def _take(self) -> int:
         try:

@@ -11,26 +11,46 @@ from typing import Any, Literal, TextIO
 import msgspec
 import structlog
 
+from adapters.telemetry.console import ESCAPES, Console
 from domain.model.observations import (
+    BackendLost,
+    BackendRegained,
     BatchFlushed,
+    BufferLost,
     BufferMeasured,
     CollectionPaused,
+    ConfigurationReloaded,
+    DeadLettersMeasured,
+    DeadLettersPurged,
+    DeadLettersReplayed,
     FlushFailed,
+    FlushRecovered,
     FrameQuarantined,
     JournalBroken,
+    LaneMeasured,
     LogReplayed,
+    ObjectStoreLost,
+    ObjectStoreRegained,
     Observation,
     Observed,
+    OrphansCollected,
+    PartitionLost,
+    PartitionTaken,
     RecordDeadLettered,
     RecordsAccepted,
     RecordsDiscarded,
+    ReloadRefused,
     RequestFailed,
     RequestServed,
     ServiceStarted,
     ServiceStarting,
     ServiceStopped,
     StorageOperated,
+    SweepFailed,
     TornTailCut,
+    UncleanStart,
+    WorkerEnded,
+    WorkerStarted,
 )
 from ports.ambient import Clock
 
@@ -55,22 +75,39 @@ LEVELS: Mapping[type[Observed], int] = {
     BufferMeasured: logging.DEBUG,
     BatchFlushed: logging.DEBUG,
     FlushFailed: logging.WARNING,
+    FlushRecovered: logging.INFO,
     CollectionPaused: logging.ERROR,
+    BackendLost: logging.ERROR,
+    BackendRegained: logging.INFO,
+    LaneMeasured: logging.DEBUG,
     RecordDeadLettered: logging.WARNING,
+    DeadLettersMeasured: logging.DEBUG,
+    DeadLettersReplayed: logging.INFO,
+    DeadLettersPurged: logging.WARNING,
     RecordsDiscarded: logging.ERROR,
+    WorkerStarted: logging.INFO,
+    WorkerEnded: logging.ERROR,
     StorageOperated: logging.DEBUG,
     FrameQuarantined: logging.ERROR,
     TornTailCut: logging.WARNING,
     JournalBroken: logging.CRITICAL,
+    BufferLost: logging.CRITICAL,
+    PartitionTaken: logging.INFO,
+    PartitionLost: logging.WARNING,
     LogReplayed: logging.INFO,
     ServiceStarting: logging.DEBUG,
+    UncleanStart: logging.WARNING,
     ServiceStarted: logging.INFO,
     ServiceStopped: logging.INFO,
+    ObjectStoreLost: logging.ERROR,
+    ObjectStoreRegained: logging.INFO,
+    OrphansCollected: logging.INFO,
+    SweepFailed: logging.WARNING,
+    ConfigurationReloaded: logging.INFO,
+    ReloadRefused: logging.ERROR,
 }
 _EVENTS = {kind: re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower() for kind in LEVELS}
 _META = {kind: tuple(f for f in kind.__struct_fields__ if f not in {*KEYS, "trace"}) for kind in LEVELS}
-_CONTROLS = (*range(32), *range(127, 160), 0x2028, 0x2029)
-_PRINTABLE = {code: f"\\u{code:04x}" for code in _CONTROLS}
 
 EventDict = structlog.typing.EventDict
 
@@ -97,9 +134,7 @@ class LogObserver:
             wrapper_class=structlog.make_filtering_bound_logger(self._threshold),
             cache_logger_on_first_use=True,
         )
-        self._console = structlog.dev.ConsoleRenderer(
-            colors=style == "console" and stream.isatty(), pad_event_to=18, sort_keys=False
-        )
+        self._console = Console(stream)
 
     def __call__(self, observation: Observation) -> None:
         """Write one line, if its level is wanted."""
@@ -126,23 +161,10 @@ class LogObserver:
             line = msgspec.json.encode(envelope, enc_hook=str).decode()
         except UnicodeEncodeError:  # header bytes that are not UTF-8 arrive as lone surrogates
             return json.dumps(envelope, default=str)
-        return line if line.isascii() else line.translate(_PRINTABLE)
+        return line if line.isascii() else line.translate(ESCAPES)
 
-    def _console_line(self, logger: Any, name: str, event: EventDict) -> str:  # structlog's signature
-        envelope = self._envelope(event)
-        meta = envelope.pop("meta")
-        traceback = meta.pop("traceback", None)
-        line: EventDict = {
-            "timestamp": envelope["timestamp"][11:23],
-            "level": envelope["level"],
-            "event": envelope["message"],
-            **{key: envelope[key] for key in ("method", "endpoint")},
-            **meta,
-            **{key: envelope[key] for key in ("user_id", "session_id", "request_id")},
-        }
-        shown = {key: _plain(value) for key, value in line.items() if value is not None}
-        rendered = str(self._console(logger, name, shown))
-        return rendered if traceback is None else f"{rendered}\n{_plain_lines(traceback)}"
+    def _console_line(self, _: object, __: str, event: EventDict) -> str:
+        return self._console.draw(self._envelope(event))
 
     def _envelope(self, event: EventDict) -> dict[str, Any]:  # a log line is JSON: any value
         line = dict.fromkeys(KEYS) | {key: event[key] for key in KEYS if key in event}
@@ -167,14 +189,3 @@ class ForeignLogs(logging.Handler):
             self._observer.foreign(record)
         except Exception:
             self.handleError(record)
-
-
-def _plain(value: object) -> object:
-    """Text that cannot move the cursor, colour the screen or start a line of its own."""
-    if isinstance(value, str):
-        return value.translate(_PRINTABLE).encode(errors="backslashreplace").decode()
-    return f"{value:.6f}" if isinstance(value, float) else value
-
-
-def _plain_lines(text: str) -> str:
-    return "\n".join(line.translate(_PRINTABLE) for line in text.splitlines())

@@ -8,17 +8,23 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
+from adapters.telemetry.pressure import PressureMetrics
 from domain.model.collections import Collection, FieldType
 from domain.model.observations import (
     BatchFlushed,
     BufferMeasured,
+    DeadLettersMeasured,
     FlushFailed,
     FrameQuarantined,
+    ObjectStoreLost,
+    ObjectStoreRegained,
     Observation,
+    OrphansCollected,
     RecordDeadLettered,
     RecordsDiscarded,
     RequestServed,
     StorageOperated,
+    WorkerEnded,
 )
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -49,16 +55,23 @@ class Metrics:
             FlushFailed: self._flush_failed,
             StorageOperated: self._storage_operated,
             RecordDeadLettered: self._record_dead_lettered,
+            DeadLettersMeasured: self._dead_letters_measured,
             RecordsDiscarded: self._records_discarded,
             FrameQuarantined: self._frame_quarantined,
+            WorkerEnded: self._worker_ended,
+            ObjectStoreLost: lambda _: self._object_store.set(0),
+            ObjectStoreRegained: lambda _: self._object_store.set(1),
+            OrphansCollected: lambda swept: self._orphans.inc(swept.removed),
         }
+        self._pressure = PressureMetrics(self.registry, self._nouns).handlers
         ProcessCollector(registry=self.registry)
 
     def __call__(self, observation: Observation) -> None:
         """Count what is counted of it."""
-        handler = self._handlers.get(type(observation))
-        if handler is not None:
-            handler(observation)
+        for handlers in (self._handlers, self._pressure):
+            handler = handlers.get(type(observation))
+            if handler is not None:
+                handler(observation)
 
     def render(self) -> bytes:
         """The page for a scrape, in the text format that ``CONTENT_TYPE`` names."""
@@ -84,8 +97,14 @@ class Metrics:
         self._storage_operations = counter("storage_operations", "Operations of a backend.", "backend", "operation")
         self._storage_errors = counter("storage_errors", "Failed operations of a backend.", "backend", "operation")
         self._storage_duration = self._histogram("storage_duration", "Seconds of an operation.", "backend", "operation")
+        self._worker_restarts = counter("worker_restarts", "Times the worker process ended and was started again.")
         self._dead_lettered = counter("dead_lettered", "Records put into the dead letters.", "type")
+        self._dead_letters = self._gauge("dead_letters", "Records in the dead letters.", "type")
+        self._letters_full = self._gauge("dead_letters_full", "1 while collections wait for room in the dead letters.")
+        self._object_store = self._gauge("object_store_up", "1 while the content of files can be stored.")
+        self._orphans = counter("orphans_collected", "Objects removed because no file names them.")
         for noun in self._nouns.values():
+            self._dead_letters.labels(noun).set(0)
             for family in (self._flushes, self._flush_failures, self._dead_lettered):
                 family.labels(noun)
 
@@ -152,11 +171,18 @@ class Metrics:
     def _record_dead_lettered(self, letter: RecordDeadLettered) -> None:
         self._dead_lettered.labels(self._noun(letter.collection)).inc()
 
+    def _dead_letters_measured(self, measured: DeadLettersMeasured) -> None:
+        self._dead_letters.labels(self._noun(measured.collection)).set(measured.records)
+        self._letters_full.set(measured.full)
+
     def _records_discarded(self, discarded: RecordsDiscarded) -> None:
         self._data_loss.inc(discarded.count)
 
     def _frame_quarantined(self, _: FrameQuarantined) -> None:
         self._quarantined.inc()
+
+    def _worker_ended(self, _: WorkerEnded) -> None:
+        self._worker_restarts.inc()
 
     def _noun(self, collection: str) -> str:
         return self._nouns.get(collection, "other")

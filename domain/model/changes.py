@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from domain.errors import ItemError, PersistenceError
-from domain.model.receipts import Receipt
+from domain.model.receipts import Receipt, WriteException
 from domain.model.records import Record, Verdict
 
 
@@ -16,7 +16,18 @@ class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
 
     receipt: Receipt
     count: int  # records taken
+    first_revision: int  # of the first of them
+    keys: tuple[str, ...]  # of their records, in order
     errors: tuple[ItemError, ...] = ()  # the refused ones, where the caller asked to go on
+
+
+class WriteOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one record of a batch."""
+
+    key: str
+    verdict: Verdict
+    revision: int
+    exception: WriteException | None = None  # why it is not the stored state
 
 
 class ChangeResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,8 +36,16 @@ class ChangeResult(msgspec.Struct, frozen=True, kw_only=True):
     index: int
     key: str
     verdict: Verdict | None  # None where the item did not get as far as a write
-    record: Record | None = None  # the stored state, where it was stored
+    record: Record | None = None  # the stored state, where it was stored by this very request
+    revision: int | None = None  # of the state that it stored
     problem: PersistenceError | None = None
+
+
+class Replaced(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole record that is stored, and the visible one whose place it took."""
+
+    record: Record
+    former: Record | None
 
 
 class SessionProgress(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ import msgspec
 
 MAX_INT = 2**31 - 1
 MIN_INT = -(2**31)
+MAX_LONG = 2**53 - 1  # what every reader of JSON holds exactly
 MAX_TEXT_BYTES = 524_288
 
 
@@ -19,8 +20,12 @@ class FieldType(StrEnum):
     TEXT = "text"  # Unicode, limited in characters or bytes
     CHOICE = "choice"  # one word of a closed list
     INTEGER = "integer"  # 32 bit, signed
+    LONG = "long"  # an integer of 53 bits and its sign
     OBJECT = "object"  # a JSON object, kept as the text that was sent
     INSTANT = "instant"  # an aware datetime in UTC, microseconds
+
+
+RANGES = {FieldType.INTEGER: (MIN_INT, MAX_INT), FieldType.LONG: (-MAX_LONG, MAX_LONG)}  # what columns hold
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +37,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     nullable: bool = False  # null is a value; the default of a nullable field is null
     max_chars: int | None = None  # characters, for identifiers and texts
     max_bytes: int | None = None  # bytes of UTF-8, for texts and objects (as sent)
-    minimum: int = MIN_INT  # for integers
+    minimum: int = MIN_INT  # for integers of either type
     maximum: int = MAX_INT
     choices: tuple[str, ...] = ()  # for choices
 
@@ -41,7 +46,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         """The value of an absent optional field, also stored in a tombstone's columns."""
         if self.nullable:
             return None
-        if self.type is FieldType.INTEGER:
+        if self.type in RANGES:
             return 0
         return "{}" if self.type is FieldType.OBJECT else ""
 

@@ -7,6 +7,7 @@ from enum import IntEnum
 
 import msgspec
 
+PARTITION_SHIFT = 48  # bits of a sequence below its partition's number
 FRAME_WEIGHT = 512  # bytes that a frame counts for in the pending log's bound, beside its payload ...
 RECORD_WEIGHT = 256  # ... and each of its records: what the index of the pending view needs for them
 
@@ -23,8 +24,12 @@ class FrameHeaders(msgspec.Struct, frozen=True, kw_only=True):
 
     base_revisions: tuple[int, ...] = ()  # one per record: a conditional frame
     fence: int | None = None  # of the writer's lease
-    idempotency_key: str | None = None
-    body_digest: bytes | None = None  # SHA-256 of the request body, beside the key
+    idempotency_key: str | None = None  # operation and key, parted by the last blank; the caller is the principal
+    body_digest: bytes | None = None  # SHA-256 of the request, or of this part of it, beside the key
+    part: int = 0  # which part of the request the frame is, beside the key
+    epoch: int = 0  # of its receipt, beside the key
+    keys: tuple[str, ...] = ()  # of its records, beside the key, where the request names more than it wrote
+    verdicts: bool = False  # somebody waits for what becomes of each record
     principal: str | None = None  # who wrote
     trace: str | None = None  # W3C traceparent of the request
     validator: int = 1  # version of the rules that the records passed
@@ -46,16 +51,43 @@ class FrameDraft(msgspec.Struct, frozen=True, kw_only=True):
         """Bytes that the frame counts for in the pending log's bound."""
         return len(self.payload) + FRAME_WEIGHT + RECORD_WEIGHT * self.count
 
+    def at(self, sequence: int) -> Frame:
+        """The frame in the log, where its first record has a sequence."""
+        return Frame(
+            accepted_at=self.accepted_at,
+            first_revision=self.first_revision,
+            count=self.count,
+            payload=self.payload,
+            kind=self.kind,
+            headers=self.headers,
+            sequence=sequence,
+        )
+
 
 class Frame(FrameDraft, frozen=True, kw_only=True):
     """A frame in the log."""
 
-    sequence: int  # of its first record: records are numbered from 1 within a lane and partition, without a gap
+    sequence: int  # of its first record: records are numbered within a lane and partition, without a gap
 
     @property
     def last(self) -> int:
         """Sequence of the frame's last record; the next frame begins at ``last + 1``."""
         return self.sequence + self.count - 1
+
+
+def numbered(partition: int, number: int) -> int:
+    """The sequence of a partition's record ``number``: it tells the partition, so that none in the lane is its like."""
+    return partition << PARTITION_SHIFT | number
+
+
+def partition_of(sequence: int) -> int:
+    """The partition that a sequence belongs to."""
+    return max(0, sequence) >> PARTITION_SHIFT
+
+
+def number_in(partition: int, sequence: int) -> int:
+    """A sequence's number within its partition."""
+    return sequence - numbered(partition, 0)
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -69,7 +101,7 @@ class Position(msgspec.Struct, frozen=True):
 class BufferDepth(msgspec.Struct, frozen=True, kw_only=True):
     """How much of a lane waits for its slowest reader."""
 
-    head: int  # sequence of the newest record, 0 before the first
+    head: int  # sequence of the newest record, which may still be on its way to the disk; 0 before the first
     committed: int  # last record of the longest applied prefix
     payload_bytes: int  # of the frames after ``committed``
     oldest_accepted_at: datetime | None  # None when nothing waits

@@ -17,6 +17,9 @@ class BufferPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     max_bytes: int = 256 * 1024 * 1024  # payload, 512 bytes a frame, 256 a record; all lanes together
     lane_share: float = 0.75  # of max_bytes, for one lane alone
+    soft_share: float = 0.6  # of either bound: beyond it the client that has most waiting is asked to slow down
+    soft_age_seconds: float = 3600.0  # the same when the oldest record waits longer
+    hard_age_seconds: float = 86_400.0  # nothing more is taken while the oldest record waits longer
     linger_seconds: float = 0.1  # how long the first record of an idle lane waits for company
     max_age_seconds: float = 30.0  # no record waits longer for its flush to begin
     batch_records: int = 1000  # the size trigger at the start; adapts between the two below

@@ -10,14 +10,14 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 
 import msgspec
 
 from domain.errors import InvalidCursor, InvalidParameter
-from domain.model.collections import MAX_INT, MIN_INT, Collection, Field, FieldType
+from domain.model.collections import RANGES, Collection, Field, FieldType
 from domain.model.records import Record
 
 MAX_PAGE_SIZE = 1000
@@ -158,23 +158,24 @@ def _fits(field: Field, condition: Condition) -> bool:
         return type(condition.operands[0]) is bool
     if condition.operator in (Operator.CONTAINS, Operator.PREFIX) and operand_type(field) is not str:
         return False
-    return all(type(value) is operand_type(field) and is_usable(value) for value in condition.operands)
+    return all(type(value) is operand_type(field) and is_usable(field, value) for value in condition.operands)
 
 
 def operand_type(field: Field) -> type[str] | type[int] | type[datetime]:
     """What values of a field are compared with."""
-    if field.type is FieldType.INTEGER:
+    if field.type in RANGES:
         return int
     return datetime if field.type is FieldType.INSTANT else str
 
 
-def is_usable(value: SortValue) -> bool:
-    """Whether every backend can take the value: 32-bit integers, aware times, Unicode without lone surrogates."""
+def is_usable(field: Field, value: SortValue) -> bool:
+    """Whether every backend compares the field with it: integers in range, aware times, no lone surrogates."""
     match value:
         case str():
             return value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)
         case int():
-            return MIN_INT <= value <= MAX_INT
+            lowest, highest = RANGES[field.type]
+            return lowest <= value <= highest
         case datetime():
             return value.tzinfo is not None
     return True
@@ -218,8 +219,8 @@ def encode_cursor(query: Query, values: tuple[SortValue, ...]) -> str:
     return text if len(text) <= MAX_CURSOR else _encoded(seal, values[-1])
 
 
-def decode_cursor(query: Query, text: str, types: tuple[type, ...]) -> tuple[SortValue, ...] | Anchor:
-    """Read a cursor given for the same filter and sort; ``types`` are those of the sort fields.
+def decode_cursor(query: Query, text: str, fields: Sequence[Field]) -> tuple[SortValue, ...] | Anchor:
+    """Read a cursor given for the same filter and sort; ``fields``: those of the sort.
 
     An ``Anchor`` becomes a place by ``values_at``, with the values that its record has now.
 
@@ -230,10 +231,14 @@ def decode_cursor(query: Query, text: str, types: tuple[type, ...]) -> tuple[Sor
         seal, values = msgspec.json.decode(content, type=tuple[str, str | tuple[msgspec.Raw, ...]])
         if isinstance(values, str):
             return _anchor(text, Anchor(values, seal))
-        decoded = tuple(msgspec.json.decode(value, type=kind | None) for value, kind in zip(values, types, strict=True))
+        decoded = tuple(
+            msgspec.json.decode(value, type=operand_type(field) | None)
+            for value, field in zip(values, fields, strict=True)
+        )
     except (binascii.Error, msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise InvalidCursor("The cursor is not one that this service gave.") from error
-    if not decoded or decoded[-1] is None or not all(map(is_usable, decoded)) or encode_cursor(query, decoded) != text:
+    usable = all(map(is_usable, fields, decoded))
+    if not decoded or decoded[-1] is None or not usable or encode_cursor(query, decoded) != text:
         raise InvalidCursor("The cursor was edited, or belongs to another filter or sort.")
     return decoded
 

@@ -74,17 +74,3 @@ class Epoch(msgspec.Struct, frozen=True):
 
     number: int
     first_sequence: int
-
-
-class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """A record that its backend refuses, whole, with the reason."""
-
-    lane: str
-    sequence: int  # of the record; (lane, sequence) is the identity: adding it twice is once
-    key: str
-    record: bytes  # JSON, as received
-    revision: int
-    accepted_at: str  # RFC 3339
-    failed_at: str  # RFC 3339
-    code: str
-    detail: str

@@ -80,5 +80,3 @@ TASKS = Collection(
         Index(("status", "updated_at")),
     ),
 )
-
-BUILT_IN = (SESSIONS, TASKS)

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from itertools import accumulate, islice
 from typing import Any
 
 import msgspec
 
+from domain.errors import FrameDamaged, RecordOutdated
 from domain.model.collections import Collection
+from domain.model.dead_letters import DeadLetter
 from domain.model.frames import Frame
 from domain.model.policies import BufferPolicy
-from domain.model.receipts import DeadLetter, WriteException
+from domain.model.receipts import WriteException
 from domain.model.records import Record, Verdict, greater
 from domain.model.revisions import nth, run
 from domain.services.schema import RecordSchema, raw_records
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """Consecutive frames that are applied together; conditional ones never share a batch with others."""
+    """Consecutive frames that are applied together; a conditional one shares no key with any other of them."""
 
     frames: tuple[Frame, ...]
 
@@ -33,26 +36,55 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
         return self.frames[-1].last
 
     @property
-    def conditional(self) -> bool:
-        """Whether the records build on base revisions."""
-        return bool(self.frames[0].headers.base_revisions)
+    def asked(self) -> set[int]:
+        """Revisions of the records for which somebody waits for a verdict."""
+        waited_for = [frame for frame in self.frames if frame.headers.verdicts]
+        return {number for frame in waited_for for number in run(frame.first_revision, frame.count)}
+
+    @property
+    def plain(self) -> list[Frame]:
+        """The frames that build on nothing."""
+        return [frame for frame in self.frames if not _is_conditional(frame)]
+
+    @property
+    def conditional(self) -> list[Frame]:
+        """The frames whose records build on base revisions."""
+        return [frame for frame in self.frames if _is_conditional(frame)]
 
 
-def cut(frames: Sequence[Frame], size: int) -> Batch:
-    """The longest run of frames from the front that may be one batch: about ``size`` records, of one sort.
+async def cut(frames: Sequence[Frame], size: int, schema: RecordSchema) -> Batch:
+    """The longest run of frames from the front that may be one batch: about ``size`` records.
 
-    Of conditional frames a batch holds one: the next may build on what it leaves.
+    It ends before a frame that would meet a conditional one in a key: what that leaves must be seen to be built on.
     """
-    taken = [frames[0]]
-    if frames[0].headers.base_revisions:
-        return Batch(frames=tuple(taken))
-    count = frames[0].count
-    for frame in frames[1:]:
-        if count >= size or frame.headers.base_revisions:
+    counts = accumulate(frame.count for frame in frames)
+    run_of = 1 + sum(count < size for count in islice(counts, len(frames) - 1))
+    chosen = frames[:run_of]
+    if any(map(_is_conditional, chosen)):
+        chosen = await _independent(chosen, schema)
+    return Batch(frames=tuple(chosen))
+
+
+async def _independent(frames: Sequence[Frame], schema: RecordSchema) -> list[Frame]:
+    """The longest run from the front in which each conditional frame has its keys for itself."""
+    taken: list[Frame] = []
+    written: set[str] = set()
+    built_on: set[str] = set()
+    for frame in frames:
+        try:
+            keys = schema.outline(frame).keys
+        except (ValueError, RecursionError, OverflowError):
+            return taken or [frame]  # which keys it has is not known
+        if not built_on.isdisjoint(keys) or (_is_conditional(frame) and not written.isdisjoint(keys)):
             break
         taken.append(frame)
-        count += frame.count
-    return Batch(frames=tuple(taken))
+        (built_on if _is_conditional(frame) else written).update(keys)
+        await asyncio.sleep(0)
+    return taken
+
+
+def _is_conditional(frame: Frame) -> bool:
+    return bool(frame.headers.base_revisions)
 
 
 def collapse(records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
@@ -79,14 +111,16 @@ class Unstored(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
 
 
-async def readable(schema: RecordSchema, batch: Batch, refusal: Verdict) -> tuple[list[Record], list[Unstored]]:
-    """The records of a batch, and those that today's rules refuse, with the verdict that refused ones get.
+async def readable(
+    schema: RecordSchema, frames: Sequence[Frame], refusal: Verdict
+) -> tuple[list[Record], list[Unstored]]:
+    """The records of frames, and those that today's rules refuse, with the verdict that refused ones get.
 
     Lets others run between the frames: decoding thousands of records at once would hold up the intake.
     """
     records: list[Record] = []
     refused: list[Unstored] = []
-    for frame in batch.frames:
+    for frame in frames:
         try:
             records.extend(schema.records(frame))
         except (ValueError, RecursionError, OverflowError, msgspec.MsgspecError):
@@ -95,9 +129,22 @@ async def readable(schema: RecordSchema, batch: Batch, refusal: Verdict) -> tupl
                     records.append(judged)
                 else:
                     number = nth(frame.first_revision, index)
-                    refused.append(Unstored(revision=number, verdict=refusal, code="invalid_record", detail=judged))
+                    refused.append(Unstored(revision=number, verdict=refusal, code=RecordOutdated.code, detail=judged))
         await asyncio.sleep(0)
     return records, refused
+
+
+def check_sum(batch: Batch, records: Sequence[Record], unstored: Sequence[Unstored]) -> None:
+    """Every record of a batch is stored or told of, and no other. Raises RuntimeError: the watermark must not pass it.
+
+    A revision may stand in it twice: of a dead letter that was replayed twice.
+    """
+    sent = {number for frame in batch.frames for number in run(frame.first_revision, frame.count)}
+    judged = {record.revision for record in records}.union(item.revision for item in unstored)
+    if judged != sent:
+        raise RuntimeError(
+            f"{len(sent - judged)} records of a batch have no verdict; {len(judged - sent)} are not its."
+        )
 
 
 def settlement(
@@ -114,7 +161,7 @@ def settlement(
         raws = _raws(frame)
         for index, number in enumerate(numbers):
             if number in reasons:
-                raw = bytes(raws[index]) if index < len(raws) else frame.payload
+                raw = bytes(raws[index]) if index < len(raws) else b""
                 letter = _letter(collection, frame, index, raw, reasons[number], failed_at)
                 exceptions.append(_exception(letter, reasons[number].verdict))
                 letters += [letter] if reasons[number].verdict is Verdict.DEAD_LETTERED else []
@@ -134,7 +181,7 @@ def quarantined(
             revision=0,
             accepted_at="",
             failed_at=failed_at,
-            code="frame_quarantined",
+            code=FrameDamaged.code,
             detail="The journal's frame was damaged on disk; its bytes are set aside in the journal's quarantine.",
         )
         for sequence in range(first, last + 1)
@@ -162,6 +209,8 @@ def _letter(
         failed_at=failed_at,
         code=reason.code,
         detail=reason.detail,
+        kind=frame.kind,
+        base_revision=bases[index] if (bases := frame.headers.base_revisions) else None,
     )
 
 
@@ -177,10 +226,11 @@ def _exception(letter: DeadLetter, verdict: Verdict) -> WriteException:
 
 
 def _raws(frame: Frame) -> Sequence[msgspec.Raw]:
+    """The records as received; all bytes of a frame that cannot be read stand for its first one."""
     try:
         return raw_records(frame.payload)
     except (ValueError, RecursionError):
-        return ()
+        return (msgspec.Raw(frame.payload),)
 
 
 def _key_in(raw: bytes, key: str) -> str:

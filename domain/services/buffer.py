@@ -6,21 +6,32 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
+import msgspec
+
 from domain.errors import (
-    BufferFull,
     Draining,
     JournalFailed,
-    PayloadTooLarge,
     Replaying,
 )
+from domain.model.acks import Ack
 from domain.model.changes import Acceptance
 from domain.model.collections import Collection
-from domain.model.frames import BufferDepth, Frame, FrameDraft, FrameHeaders, FrameKind
+from domain.model.frames import (
+    BufferDepth,
+    Frame,
+    FrameDraft,
+    FrameHeaders,
+    FrameKind,
+    Position,
+    partition_of,
+)
 from domain.model.observations import BufferMeasured, RecordsAccepted, ServiceStarting
 from domain.model.origin import Origin
 from domain.model.policies import BufferPolicy
 from domain.model.receipts import Receipt
 from domain.model.records import Record
+from domain.services.admission import Admission
+from domain.services.ending import ended
 from domain.services.replay import PendingLane, replay
 from domain.services.revisions import RevisionIssuer
 from domain.services.schema import Checked, Outline, Schemas
@@ -55,6 +66,7 @@ class BufferManager:
         self._clock = clock
         self._accepting = False
         self._retiring = False
+        self._admission = Admission(self._lanes.values(), policy, clock.monotonic)
         self._replays: list[asyncio.Task[None]] = []
         self.failed = False  # an fsync failed: nothing is acknowledged any more
         self.on_failure: Callable[[], None] = lambda: None  # told once, when the journal fails
@@ -64,8 +76,8 @@ class BufferManager:
         await self._issuer.start()
         self._observer(ServiceStarting(instance=self.instance))
         for name, lane in self._lanes.items():
-            depth = await self._buffer.depth(name)
-            lane.unseen = depth.weight
+            depth = await self._buffer.depth(name, partition=self._buffer.partition)
+            lane.unseen, lane.unseen_since = depth.weight, depth.oldest_accepted_at
             lane.epoch = (await self._receipts.open_epoch(name, depth.head + 1)).number
             replaying = replay(lane, depth, self._buffer, self._observer, self._clock)
             self._replays.append(asyncio.create_task(replaying, name=f"replay {name}"))
@@ -82,9 +94,7 @@ class BufferManager:
     async def stop(self) -> None:
         """Take no new records and end the indexing."""
         self.refuse()
-        for task in self._replays:
-            task.cancel()
-        await asyncio.gather(*self._replays, return_exceptions=True)
+        await ended(*self._replays)
         self._replays.clear()
 
     @property
@@ -108,16 +118,23 @@ class BufferManager:
         return self._issuer.instance
 
     async def accept(
-        self, collection: Collection, payload: bytes, *, partial: bool = False, origin: Origin = NOBODY
+        self,
+        collection: Collection,
+        payload: bytes,
+        *,
+        partial: bool = False,
+        ack: Ack = Ack.JOURNALED,
+        origin: Origin = NOBODY,
     ) -> Acceptance:
-        """Take a JSON array of records; returns when they would survive a power loss.
+        """Take a JSON array of records; returns when they would survive a power loss, or with ``ack`` before.
 
         Raises InvalidRecords, MalformedBody, PayloadTooLarge, BufferFull, JournalFull, JournalFailed, Draining.
         """
         lane = self._lanes[collection.name]
         now = self._clock.now()
+        self._admit(lane, len(payload), origin, now)  # before the work of looking at it
         checked = lane.schema.check(payload, now, partial=partial)
-        frame = await self._append(lane, checked, now, FrameKind.WRITE, headers_of(origin))
+        frame = await self._append(lane, checked, now, FrameKind.WRITE, origin, ack=ack)
         lane.view.add(frame, checked.outline)
         return self._acceptance(lane, frame, checked, origin)
 
@@ -125,7 +142,7 @@ class BufferManager:
         """Take tombstones, as a delete frame's payload and its outline."""
         lane = self._lanes[collection.name]
         checked = Checked(payload=payload, outline=outline)
-        frame = await self._append(lane, checked, self._clock.now(), FrameKind.DELETE, headers_of(origin))
+        frame = await self._append(lane, checked, self._clock.now(), FrameKind.DELETE, origin)
         lane.view.add(frame, outline)
         return self._acceptance(lane, frame, checked, origin)
 
@@ -134,10 +151,32 @@ class BufferManager:
     ) -> Frame:
         """Take whole records that build on base revisions; they are shown when their flush has judged them."""
         lane = self._lanes[collection.name]
-        frame = await self._append(lane, checked, self._clock.now(), kind, headers_of(origin, bases))
+        frame = await self._append(lane, checked, self._clock.now(), kind, origin, bases)
         lane.view.conceal(frame)
         self._acceptance(lane, frame, checked, origin)
         return frame
+
+    async def accept_again(
+        self,
+        collection: Collection,
+        checked: Checked,
+        kind: FrameKind,
+        bases: tuple[int, ...],
+        *,
+        revision: int | None,
+        origin: Origin,
+    ) -> tuple[Acceptance, Frame]:
+        """Take a record that was acknowledged before: ``revision`` is the one it had, None for one of its own.
+
+        Such a record is older than what stands around it in the log; versions decide, never places.
+        """
+        lane = self._lanes[collection.name]
+        frame = await self._append(lane, checked, self._clock.now(), kind, origin, bases, revision=revision)
+        if bases:
+            lane.view.conceal(frame)
+        else:
+            lane.view.add(frame, checked.outline)
+        return self._acceptance(lane, frame, checked, origin), frame
 
     def pending(self, collection: Collection, key: str) -> Record | None:
         """The greatest acknowledged version that may not be stored yet."""
@@ -160,59 +199,79 @@ class BufferManager:
 
     def applied(self, lane: str, through: int) -> None:
         """Told by the flush: records up to ``through`` are stored and the watermark has moved."""
-        view = self._lanes[lane].view
-        view.applied(through)
+        if partition_of(through) != self._buffer.partition:
+            return  # what is pending here is in no other
+        pending = self._lanes[lane]
+        before = pending.view.weight
+        pending.view.applied(through)
+        self._admission.applied(pending, through, before - pending.view.weight)
 
     async def depths(self) -> Mapping[str, BufferDepth]:
         """How much waits, by collection."""
         depths = {name: await self._buffer.depth(name) for name in self._lanes}
         for name, depth in depths.items():
-            noun = self._lanes[name].collection.noun
-            self._observer(
-                BufferMeasured(collection=name, noun=noun, records=depth.records, payload_bytes=depth.payload_bytes)
-            )
+            self._observer(self._measured(self._lanes[name], depth))
         return depths
 
+    def _measured(self, lane: PendingLane, depth: BufferDepth) -> BufferMeasured:
+        oldest = depth.oldest_accepted_at
+        return BufferMeasured(
+            collection=lane.collection.name,
+            noun=lane.collection.noun,
+            records=depth.records,
+            payload_bytes=depth.payload_bytes,
+            oldest_seconds=max(0.0, (self._clock.now() - oldest).total_seconds()) if oldest else 0.0,
+            weight=lane.weight,
+            bound=self._policy.max_bytes,
+        )
+
     async def _append(
-        self, lane: PendingLane, checked: Checked, now: datetime, kind: FrameKind, headers: FrameHeaders
+        self,
+        lane: PendingLane,
+        checked: Checked,
+        now: datetime,
+        kind: FrameKind,
+        origin: Origin,
+        bases: tuple[int, ...] = (),
+        *,
+        revision: int | None = None,
+        ack: Ack = Ack.JOURNALED,
     ) -> Frame:
-        first = await self._issuer.issue(checked.count)
+        first = await self._issuer.issue(checked.count) if revision is None else revision
         draft = FrameDraft(
             accepted_at=now,
             first_revision=first,
             count=checked.count,
             payload=checked.payload,
             kind=kind,
-            headers=headers,
+            headers=headers_of(origin, lane.epoch, bases, verdicts=ack is Ack.STORED),
         )
-        self._admit(lane, draft.weight)
-        lane.in_flight += draft.weight
+        self._admit(lane, draft.weight, origin, now)
+        position = await self._placed(lane, draft, origin.sender, durable=ack is not Ack.ACCEPTED)
+        return draft.at(position.first)
+
+    async def _placed(self, lane: PendingLane, draft: FrameDraft, sender: str, *, durable: bool) -> Position:
+        weight, shares = draft.weight, self._admission.shares
+        shares.take(sender, weight)
+        lane.in_flight += weight
         try:
-            position = await self._buffer.append(lane.collection.name, draft)
-        except JournalFailed:
-            self._fail()
+            position = await self._buffer.append(lane.collection.name, draft, durable=durable)
+        except BaseException as error:
+            shares.give_back(sender, weight)
+            if isinstance(error, JournalFailed):
+                self._fail()
             raise
         finally:
-            lane.in_flight -= draft.weight
-        return in_log(draft, position.first)
+            lane.in_flight -= weight
+        shares.placed(lane.collection.name, position.last, sender, weight)
+        return position
 
-    def _admit(self, lane: PendingLane, weight: int) -> None:
+    def _admit(self, lane: PendingLane, weight: int, origin: Origin, now: datetime) -> None:
         if self.failed:
             raise JournalFailed
         if not self._accepting:
             raise Draining(retry_after=RETRY_SOON)
-        bound = self._policy.max_bytes
-        share = int(bound * self._policy.lane_share)
-        if weight > share:
-            raise PayloadTooLarge(
-                f"The batch counts {weight} bytes; the buffer has room for {share}. Send fewer at once."
-            )
-        total = sum(other.weight for other in self._lanes.values())
-        if total + weight > bound or lane.weight + weight > share:
-            raise BufferFull(
-                f"{lane.collection.name} waits with {lane.weight} bytes, all with {total} of {bound}.",
-                retry_after=RETRY_SOON,
-            )
+        self._admission.check(lane, weight, origin, now)
 
     def _fail(self) -> None:
         if not self.failed:
@@ -231,23 +290,26 @@ class BufferManager:
             )
         )
         receipt = Receipt(self.instance, collection.name, lane.epoch, frame.sequence, frame.last)
-        return Acceptance(receipt=receipt, count=frame.count, errors=checked.errors)
+        return Acceptance(
+            receipt=receipt,
+            count=frame.count,
+            first_revision=frame.first_revision,
+            keys=checked.outline.keys,
+            errors=checked.errors,
+        )
 
 
-def headers_of(origin: Origin, bases: tuple[int, ...] = ()) -> FrameHeaders:
-    """The frame headers that say where a request came from."""
+def headers_of(origin: Origin, epoch: int, bases: tuple[int, ...] = (), *, verdicts: bool = False) -> FrameHeaders:
+    """The frame headers that say where a request came from, and under which key."""
     trace = origin.trace.traceparent if origin.trace else None
-    return FrameHeaders(base_revisions=bases, principal=origin.principal, trace=trace)
-
-
-def in_log(draft: FrameDraft, sequence: int) -> Frame:
-    """A draft that the log gave its place."""
-    return Frame(
-        accepted_at=draft.accepted_at,
-        first_revision=draft.first_revision,
-        count=draft.count,
-        payload=draft.payload,
-        kind=draft.kind,
-        headers=draft.headers,
-        sequence=sequence,
+    given = FrameHeaders(base_revisions=bases, principal=origin.principal, trace=trace, verdicts=verdicts)
+    if origin.part is None:
+        return given
+    return msgspec.structs.replace(
+        given,
+        idempotency_key=origin.part.key.scoped,
+        body_digest=origin.part.digest,
+        part=origin.part.number,
+        epoch=epoch,
+        keys=origin.part.keys,
     )

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import compress
-from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -21,16 +18,19 @@ from domain.errors import (
     VersionStale,
     WriteConflict,
 )
-from domain.model.changes import ChangeResult
+from domain.model.changes import ChangeResult, Replaced
 from domain.model.collections import Collection
-from domain.model.frames import Frame, FrameKind
+from domain.model.frames import FrameKind
 from domain.model.origin import Origin
 from domain.model.policies import MAX_BATCH_BYTES, BufferPolicy
 from domain.model.receipts import WriteException
-from domain.model.records import Record, Verdict
+from domain.model.records import EPOCH, Record, Verdict
+from domain.model.revisions import nth
 from domain.services.buffer import NOBODY, BufferManager
 from domain.services.flush import FlushEngine
-from domain.services.merging import Proposal, merged, proposal, proposals
+from domain.services.idempotency import Attempt
+from domain.services.key_locks import KeyLocks
+from domain.services.merging import Members, Proposal, merged, proposal, proposals, replacement
 from domain.services.query import QueryService
 from domain.services.registry import StorageBackendRegistry
 from domain.services.rules import MAX_AHEAD
@@ -40,7 +40,9 @@ from ports.ambient import Clock
 from ports.receipts import Receipts
 
 TRIES = 4  # the first and three more after conflicts
+NO_KEY = Attempt()
 ANY = "*"  # If-Match: any visible record
+NEVER = 0  # base revision of a key that was never written
 
 
 class _Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +75,7 @@ class ChangeService:
         self._receipts = receipts
         self._deadline = policy.read_deadline_seconds
         self._clock = clock
-        self._locks = _KeyLocks()
+        self._locks = KeyLocks()
 
     async def patch(
         self,
@@ -83,41 +85,78 @@ class ChangeService:
         *,
         if_match: Sequence[str] | None = None,
         origin: Origin = NOBODY,
+        attempt: Attempt = NO_KEY,
     ) -> Record:
-        """Merge a patch into one record and return the stored result.
+        """Merge a patch into one record and return the stored result; where that was done before, the visible record.
 
         Raises RecordNotFound, PreconditionFailed, WriteConflict, VersionStale, InvalidRecords, Unavailable.
         """
         change = proposal(collection, 0, patch, key)
+
+        async def merge() -> _Change:
+            return self._merge(collection, change, await self._base(collection, key, if_match))
+
         async with self._locks.held(collection.name, [key]):
-            for _ in range(TRIES):
-                base = await self._base(collection, key, if_match)
-                result = (await self._attempt(collection, [self._merge(collection, change, base)], origin))[0]
-                if result.record is not None:
-                    return result.record
-                if result.verdict is not Verdict.CONFLICT and result.problem is not None:
-                    raise result.problem
-                if if_match is not None and ANY not in if_match:
-                    raise PreconditionFailed(current=await self._query.visible(collection, key))
-        raise WriteConflict
+            if await self._stored_before(collection, attempt):
+                return await self._base(collection, key, None)
+            is_exact = if_match is not None and ANY not in if_match
+            return await self._stored(collection, merge, origin, attempt, is_exact=is_exact)
+
+    async def replace(
+        self,
+        collection: Collection,
+        key: str,
+        members: Members,
+        *,
+        if_match: Sequence[str] | None = None,
+        only_new: bool = False,
+        origin: Origin = NOBODY,
+    ) -> Replaced:
+        """Store a whole record in the place of the visible one, or as a new one; return both, once it is stored.
+
+        ``members``: all fields but the key and the times; ``only_new``: only where nothing is visible.
+        Raises PreconditionFailed, WriteConflict, InvalidRecords, RecordRefused, Unavailable.
+        """
+        former: Record | None = None
+
+        async def whole() -> _Change:
+            nonlocal former
+            state = await self._query.state(collection, key)
+            former = state if state is not None and state.deleted_at is None else None
+            if only_new and former is not None:
+                raise PreconditionFailed(current=former)
+            if if_match is not None:
+                await self._base(collection, key, if_match)
+            now = self._clock.now()
+            base = state or Record(values=(key,), created_at=now, updated_at=EPOCH, revision=NEVER)
+            return _Change(index=0, base=base, text=replacement(collection, base, members, now))
+
+        async with self._locks.held(collection.name, [key]):
+            is_exact = only_new or (if_match is not None and ANY not in if_match)
+            record = await self._stored(collection, whole, origin, NO_KEY, is_exact=is_exact)
+        return Replaced(record=record, former=former)
 
     async def patch_many(
-        self, collection: Collection, payload: bytes, *, origin: Origin = NOBODY
+        self, collection: Collection, payload: bytes, *, origin: Origin = NOBODY, attempt: Attempt = NO_KEY
     ) -> tuple[ChangeResult, ...]:
-        """Merge many patches, each an object with its key; one result per item, in order.
+        """Merge many patches, each an object with its key; one result per item, in order. What was stored before under
+        the same key is not done again.
 
         Raises InvalidRecords where an item is no change at all, and PayloadTooLarge where the whole records are more
         than a frame may hold; nothing is written then.
         """
         todo: Sequence[Proposal] = proposals(collection, payload)
-        results: dict[int, ChangeResult] = {}
         async with self._locks.held(collection.name, [change.key for change in todo]):
+            before = await self._stored_before(collection, attempt)
+            results = {c.index: _as_before(c, before[c.key]) for c in todo if c.key in before}
+            todo = [change for change in todo if change.key not in before]
             for _ in range(TRIES):
-                found = await self._round(collection, todo, origin)
-                results.update({result.index: result for result in found})
-                todo = [change for change in todo if results[change.index].verdict is Verdict.CONFLICT]
                 if not todo:
                     break
+                await self._query.catch_up(collection)
+                found = await self._round(collection, todo, origin, attempt)
+                results.update({result.index: result for result in found})
+                todo = [change for change in todo if results[change.index].verdict is Verdict.CONFLICT]
         return tuple(results[index] for index in sorted(results))
 
     async def delete(
@@ -127,16 +166,21 @@ class ChangeService:
         *,
         if_match: Sequence[str] | None = None,
         origin: Origin = NOBODY,
+        attempt: Attempt = NO_KEY,
     ) -> None:
-        """Leave a tombstone that is not older than the visible record.
+        """Leave a tombstone that is not older than the visible record, unless that was done before.
 
         Raises RecordNotFound, PreconditionFailed, Unavailable.
         """
         async with self._locks.held(collection.name, [key]):
+            if attempt.frames and (if_match is None or await self._stored_before(collection, attempt)):
+                return
+            await self._query.catch_up(collection)
             base = await self._base(collection, key, if_match)
             moment = max(self._clock.now(), base.updated_at)
             stone = Tombstone(key=key, created_at=base.created_at, updated_at=moment)
             payload, outline = msgspec.json.encode([stone]), tombstone_outline([stone])
+            origin = attempt.named(origin, keys=[key])
             if if_match is None:
                 await self._buffer.bury(collection, payload, outline, origin=origin)
                 return
@@ -148,8 +192,30 @@ class ChangeService:
                 FrameKind.DELETE,
                 origin=origin,
             )
-            if await self._exceptions(collection, frame):
+            if await self._exceptions(collection, frame.sequence, frame.last):
                 raise PreconditionFailed(current=await self._query.visible(collection, key))
+
+    async def _stored(
+        self,
+        collection: Collection,
+        propose: Callable[[], Awaitable[_Change]],
+        origin: Origin,
+        attempt: Attempt,
+        *,
+        is_exact: bool,
+    ) -> Record:
+        """Try a change until it is stored; ``is_exact``: what it names was overtaken if it conflicts."""
+        for _ in range(TRIES):
+            await self._query.catch_up(collection)
+            change = await propose()
+            result = (await self._attempt(collection, [change], origin, attempt))[0]
+            if result.record is not None:
+                return result.record
+            if result.verdict is not Verdict.CONFLICT and result.problem is not None:
+                raise result.problem
+            if is_exact:
+                raise PreconditionFailed(current=await self._query.visible(collection, change.base.key))
+        raise WriteConflict
 
     async def _base(self, collection: Collection, key: str, if_match: Sequence[str] | None) -> Record:
         visible = await self._query.visible(collection, key)
@@ -161,11 +227,23 @@ class ChangeService:
             raise PreconditionFailed(current=visible)
         return visible
 
+    async def _stored_before(self, collection: Collection, attempt: Attempt) -> dict[str, int]:
+        """The revisions that former attempts of a request stored, by key. Raises FlushIncomplete."""
+        stored: dict[str, int] = {}
+        for frame in attempt.frames:
+            failed = {found.sequence for found in await self._exceptions(collection, frame.first, frame.last)}
+            for place, key in enumerate(frame.part.keys):
+                if frame.first + place not in failed:
+                    stored[key] = nth(frame.first_revision, place)
+        return stored
+
     def _merge(self, collection: Collection, change: Proposal, base: Record) -> _Change:
         text = merged(collection, base, change.members, self._clock.now())
         return _Change(index=change.index, base=base, text=text)
 
-    async def _round(self, collection: Collection, todo: Sequence[Proposal], origin: Origin) -> list[ChangeResult]:
+    async def _round(
+        self, collection: Collection, todo: Sequence[Proposal], origin: Origin, attempt: Attempt
+    ) -> list[ChangeResult]:
         """One try of the items that have no final verdict yet."""
         ready: list[_Change] = []
         results: list[ChangeResult] = []
@@ -180,9 +258,11 @@ class ChangeService:
             size += len(ready[-1].text)
             if size > MAX_BATCH_BYTES:
                 raise PayloadTooLarge(f"The whole records have more than {MAX_BATCH_BYTES} bytes; send fewer at once.")
-        return results + await self._attempt(collection, ready, origin)
+        return results + await self._attempt(collection, ready, origin, attempt)
 
-    async def _attempt(self, collection: Collection, changes: Sequence[_Change], origin: Origin) -> list[ChangeResult]:
+    async def _attempt(
+        self, collection: Collection, changes: Sequence[_Change], origin: Origin, attempt: Attempt
+    ) -> list[ChangeResult]:
         """Append whole records on their bases, wait for the flush, and read the verdicts."""
         self._registry.ability(collection, ConditionalWrites)
         if not changes:
@@ -194,42 +274,24 @@ class ChangeService:
         if any(late):
             stale = [_stale(change) for change in compress(changes, late)]
             fresh = [change for change, is_late in zip(changes, late, strict=True) if not is_late]
-            return stale + await self._attempt(collection, fresh, origin)
+            return stale + await self._attempt(collection, fresh, origin, attempt)
         bases = tuple(change.base.revision for change in changes)
+        origin = attempt.named(origin, keys=[change.base.key for change in changes])
         frame = await self._buffer.accept_conditional(collection, checked, bases, FrameKind.WRITE, origin=origin)
-        exceptions = {found.sequence: found for found in await self._exceptions(collection, frame)}
+        found = await self._exceptions(collection, frame.sequence, frame.last)
+        exceptions = {exception.sequence: exception for exception in found}
         return [
             _result(change, record, exceptions.get(frame.sequence + place))
             for place, (change, record) in enumerate(zip(changes, schema.records(frame), strict=True))
         ]
 
-    async def _exceptions(self, collection: Collection, frame: Frame) -> Sequence[WriteException]:
-        if not await self._flush.wait_applied(collection, frame.last, self._deadline):
+    async def _exceptions(self, collection: Collection, first: int, last: int) -> Sequence[WriteException]:
+        if not await self._flush.wait_applied(collection, [last], self._deadline):
             raise FlushIncomplete(
                 f"The change is journaled and waits for the backend of {collection.name}; ask again for its outcome.",
                 retry_after=1.0,
             )
-        return await self._receipts.exceptions(collection.name, frame.sequence, frame.last)
-
-
-class _KeyLocks:
-    """One lock per key in use; held in key order, so that two holders never wait for each other."""
-
-    def __init__(self) -> None:
-        self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
-
-    @asynccontextmanager
-    async def held(self, collection: str, keys: Iterable[str]) -> AsyncIterator[None]:
-        locks = [self._locks.setdefault((collection, key), asyncio.Lock()) for key in sorted(set(keys))]
-        taken: list[asyncio.Lock] = []
-        try:
-            for lock in locks:
-                await lock.acquire()
-                taken.append(lock)
-            yield
-        finally:
-            for lock in taken:
-                lock.release()
+        return await self._receipts.exceptions(collection.name, first, last)
 
 
 def _checked(schema: RecordSchema, changes: Sequence[_Change], clock: Clock) -> Checked:
@@ -257,11 +319,17 @@ def _stale(change: _Change) -> ChangeResult:
     return ChangeResult(index=change.index, key=change.base.key, verdict=Verdict.STALE, problem=problem)
 
 
+def _as_before(change: Proposal, revision: int) -> ChangeResult:
+    return ChangeResult(index=change.index, key=change.key, verdict=Verdict.STORED, revision=revision)
+
+
 def _result(change: _Change, record: Record, exception: WriteException | None) -> ChangeResult:
     if exception is None:
         earliest = min(record.created_at, change.base.created_at)
         stored = msgspec.structs.replace(record, created_at=earliest)
-        return ChangeResult(index=change.index, key=record.key, verdict=Verdict.STORED, record=stored)
+        return ChangeResult(
+            index=change.index, key=record.key, verdict=Verdict.STORED, record=stored, revision=record.revision
+        )
     verdict = exception.verdict
     problem = WriteConflict() if verdict is Verdict.CONFLICT else RecordRefused(exception.detail)
     return ChangeResult(index=change.index, key=record.key, verdict=verdict, problem=problem)

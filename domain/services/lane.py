@@ -10,27 +10,37 @@ from typing import TypeVar
 
 import msgspec
 
-from domain.errors import BackendUnavailable, PersistenceError
+from domain.errors import BackendUnavailable, LeaseLost, PersistenceError
 from domain.model.collections import Collection
+from domain.model.dead_letters import DeadLetter
 from domain.model.frames import Frame
-from domain.model.observations import BatchFlushed, CollectionPaused, FlushFailed, RecordDeadLettered, RecordsDiscarded
+from domain.model.lanes import LaneState
+from domain.model.observations import (
+    BatchFlushed,
+    CollectionPaused,
+    FlushFailed,
+    FlushRecovered,
+    RecordDeadLettered,
+    RecordsDiscarded,
+)
 from domain.model.policies import BufferPolicy
-from domain.model.receipts import DeadLetter, WriteException
+from domain.model.receipts import WriteException
 from domain.model.records import Record, Verdict
-from domain.services.batches import Batch, Unstored, cut, is_due, quarantined, readable, settlement
-from domain.services.pace import SizeTrigger, delay, is_structural
+from domain.services.batches import Batch, Unstored, check_sum, cut, is_due, quarantined, readable, settlement
+from domain.services.pace import FROZEN, Decision, SizeTrigger, delay, is_structural, is_stuck
+from domain.services.partitions import partitioned, side_by_side
+from domain.services.progress import Progress
 from domain.services.registry import StorageBackendRegistry
 from domain.services.schema import RecordSchema
 from domain.services.storing import BatchStore
 from ports.ambient import Clock, Observer
 from ports.dead_letters import DeadLetters
 from ports.receipts import Receipts
-from ports.write_buffer import WriteBuffer
+from ports.write_buffer import PendingLog
 
 T = TypeVar("T")
 
 PRIMARY = "primary"
-_PARTITION = 0
 _IDLE_WAIT = 60.0  # seconds; a new frame ends it at once
 _GLANCE = 0.02  # seconds between looks at the size trigger while lingering
 
@@ -38,7 +48,7 @@ _GLANCE = 0.02  # seconds between looks at the size trigger while lingering
 class LaneParts(msgspec.Struct, frozen=True, kw_only=True):
     """What every lane is wired to."""
 
-    buffer: WriteBuffer
+    buffer: PendingLog
     registry: StorageBackendRegistry
     dead_letters: DeadLetters
     receipts: Receipts
@@ -48,61 +58,51 @@ class LaneParts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lane:
-    """Drains one collection. One statement is in flight at a time, so that writes of a key stay in order."""
+    """Drains one collection, batch after batch; at no time are two statements on their way that write the same key."""
 
-    def __init__(self, collection: Collection, schema: RecordSchema, parts: LaneParts) -> None:
+    def __init__(self, collection: Collection, schema: RecordSchema, parts: LaneParts, partition: int = 0) -> None:
+        """``partition``: of the pending log, which is drained here."""
         self.collection = collection
+        self.partition = partition
         self.trigger = SizeTrigger(parts.policy)
         self.attempt = 0
         self.paused = False
         self.last_error: str | None = None
+        self._failures = 0  # since the start
         self._schema = schema
         self._parts = parts
         self._refusal = Verdict.DISCARDED if parts.policy.on_failure == "discard" else Verdict.DEAD_LETTERED
         self._store = BatchStore(collection, parts.registry, self._refusal)
-        self._applied = -1  # unknown before ``begin``
+        self._progress = Progress()
         self._frames: list[Frame] = []  # read and not yet applied
-        self._waiters: dict[asyncio.Future[None], int] = {}
-        self._hurry = asyncio.Event()
 
-    async def applied_through(self, through: int) -> None:
-        """Flush without lingering and return when records up to ``through`` are applied."""
-        if self._applied >= through:
-            return
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters[done] = through
-        self._hurry.set()
-        try:
-            await done
-        finally:
-            self._waiters.pop(done, None)
+    @property
+    def state(self) -> LaneState:
+        """How the lane fares."""
+        breaker = self._parts.registry.breaker(self.collection)
+        return LaneState(
+            batch_records=self.trigger.records,
+            attempt=self.attempt,
+            paused=self.paused,
+            lost=breaker.is_open,
+            last_error=breaker.trouble or self.last_error,
+        )
 
-    async def begin(self) -> None:
-        """Find the watermark; before anyone reads the log, which may pass over damaged frames behind it."""
-        self._reached((await self._parts.buffer.depth(self.collection.name)).committed)
-
-    async def drain(self, applied: Callable[[str, int], None]) -> None:
-        """Apply batch after batch until cancelled; tells ``applied`` after each."""
+    async def drain(self, progress: Progress, applied: Callable[[str, int], None]) -> None:
+        """Apply batch after batch until cancelled, from ``progress`` on; tells it, and ``applied``, after each."""
         name = self.collection.name
+        self._progress = progress
+        self._frames.clear()
         while True:
             trigger = await self._patiently(self._next_trigger)
-            batch = cut(self._frames, self.trigger.records)
+            batch = await cut(self._frames, self.trigger.records, self._schema)
+            before = self._failures
             statuses, seconds = await self._patiently(partial(self._apply, batch))
-            self.trigger.learn(seconds)
+            decision = self.trigger.learn(seconds) if self._failures == before else FROZEN
             del self._frames[: len(batch.frames)]
             applied(name, batch.through)
-            self._reached(batch.through)
-            self._report(batch, seconds, statuses, trigger)
-
-    def _reached(self, through: int) -> None:
-        self._applied = through
-        for done, target in list(self._waiters.items()):
-            if target <= through:
-                del self._waiters[done]
-                if not done.done():
-                    done.set_result(None)
-        if not self._waiters:
-            self._hurry.clear()
+            self._progress.reached(batch.through)
+            self._report(batch, seconds, statuses, trigger, decision)
 
     async def _next_trigger(self) -> str:
         """Wait until a batch is due and its frames are read; returns why it is."""
@@ -116,10 +116,10 @@ class Lane:
         return trigger
 
     async def _read_on(self, max_bytes: int, *, wait_seconds: float) -> None:
-        after = self._frames[-1].last if self._frames else self._applied
+        after = self._frames[-1].last if self._frames else self._progress.applied
         name = self.collection.name
         for frame in await self._parts.buffer.read(
-            name, _PARTITION, after, max_bytes=max_bytes, wait_seconds=wait_seconds
+            name, self.partition, after, max_bytes=max_bytes, wait_seconds=wait_seconds
         ):
             if frame.sequence > after + 1:
                 await self._settle_gap(after + 1, frame.sequence - 1)
@@ -131,15 +131,15 @@ class Lane:
         policy, clock = self._parts.policy, self._parts.clock
         age = (clock.now() - self._frames[0].accepted_at).total_seconds()
         deadline = clock.monotonic() + min(policy.linger_seconds, policy.max_age_seconds - age)
-        while not self._hurry.is_set():
-            depth = await self._parts.buffer.depth(self.collection.name)
+        while not self._progress.hurry.is_set():
+            depth = await self._parts.buffer.depth(self.collection.name, partition=self.partition)
             due = is_due(policy, depth.records, self.trigger.records, depth.payload_bytes)
             left = deadline - clock.monotonic()
             if due or left <= 0:
                 return due or "age"
             try:
                 async with asyncio.timeout(min(left, _GLANCE)):
-                    await self._hurry.wait()
+                    await self._progress.hurry.wait()
             except TimeoutError:
                 continue
         return "request"
@@ -154,13 +154,22 @@ class Lane:
             except Exception as error:  # a bug must not end the drain: it would look like an outage without a cause
                 await self._back_off(BackendUnavailable(f"{type(error).__name__}: {error}"))
             else:
-                self.attempt, self.paused, self.last_error = 0, False, None
+                self._recover()
                 return done
+
+    def _recover(self) -> None:
+        if self.attempt:
+            self._parts.observer(FlushRecovered(collection=self.collection.name, attempts=self.attempt))
+        self.attempt, self.paused, self.last_error = 0, False, None
+        self._store.recover()
 
     async def _back_off(self, error: PersistenceError) -> None:
         self.attempt += 1
+        self._failures += 1
         self.last_error = error.detail
         seconds = delay(error, self.attempt)
+        if is_stuck(error, self.attempt):
+            self._store.ease()
         name = self.collection.name
         if is_structural(error) and not self.paused:
             self.paused = True
@@ -181,28 +190,54 @@ class Lane:
 
         Returns the numbers of stored records by status, and the seconds it took.
         """
-        begun = self._parts.clock.monotonic()
-        records, unstored = await readable(self._schema, batch, self._refusal)
-        if batch.conditional:
-            unstored += await self._store.store_conditional(batch.frames[0], records)
-        else:
-            unstored += await self._store.store(records)
+        async with self._parts.registry.breaker(self.collection).passage():
+            begun = self._parts.clock.monotonic()
+            records, unstored = await self._stored(batch)
+        check_sum(batch, records, unstored)
         await self._settle(batch, unstored)
-        await self._parts.buffer.commit(self.collection.name, _PARTITION, PRIMARY, batch.through)
+        await self._parts.buffer.commit(self.collection.name, self.partition, PRIMARY, batch.through)
         if unstored:
             without = {item.revision for item in unstored}
             records = [record for record in records if record.revision not in without]
         return self._statuses(records), self._parts.clock.monotonic() - begun
 
+    async def _stored(self, batch: Batch) -> tuple[list[Record], list[Unstored]]:
+        """Write to the backend; the records of the batch, and those among them that are not stored."""
+        records, unstored = await readable(self._schema, batch.plain, self._refusal)
+        most = self._parts.registry.parallel_writes(self.collection)
+        unstored += await side_by_side(partitioned(records, most), partial(self._store.store, asked=batch.asked))
+        if frames := batch.conditional:
+            changed, unread = await readable(self._schema, frames, self._refusal)
+            store = partial(self._store.store_conditional, frames)
+            unstored += unread + await side_by_side(partitioned(changed, most), store)
+            records += changed
+        return records, unstored
+
     async def _settle(self, batch: Batch, unstored: Sequence[Unstored]) -> None:
-        """Say what became of the records that a batch did not store, before the watermark moves."""
-        if unstored:
-            failed_at = self._parts.clock.now().isoformat()
-            await self._keep(*settlement(self.collection, batch, unstored, failed_at))
+        """Say what became of the records that a batch did not store, before the watermark moves.
+
+        Another worker has said it of those behind a watermark that has moved: a late statement judges a later state.
+        """
+        if not unstored:
+            return
+        committed = await self._committed()
+        exceptions, letters = settlement(self.collection, batch, unstored, self._parts.clock.now().isoformat())
+        await self._keep(
+            [found for found in exceptions if found.sequence > committed],
+            [letter for letter in letters if letter.sequence > committed],
+        )
 
     async def _settle_gap(self, first: int, last: int) -> None:
-        """Records whose frame is damaged were acknowledged and cannot be applied: their receipts must say so."""
+        """Records whose frame is damaged were acknowledged and cannot be applied: their receipts must say so.
+
+        Raises LeaseLost where another worker has applied them, and their frames are trimmed.
+        """
+        if await self._committed() >= first:
+            raise LeaseLost(f"Partition {self.partition} of {self.collection.name} is drained elsewhere by now.")
         await self._keep(*quarantined(self.collection, first, last, self._parts.clock.now().isoformat()))
+
+    async def _committed(self) -> int:
+        return (await self._parts.buffer.depth(self.collection.name, partition=self.partition)).committed
 
     async def _keep(self, exceptions: Sequence[WriteException], letters: Sequence[DeadLetter]) -> None:
         """Make durable what outlives the log, then report it."""
@@ -223,7 +258,7 @@ class Lane:
             return Counter({"stored": len(records)})
         return Counter(["deleted" if record.deleted_at else str(record.values[place]) for record in records])
 
-    def _report(self, batch: Batch, seconds: float, statuses: Counter[str], trigger: str) -> None:
+    def _report(self, batch: Batch, seconds: float, statuses: Counter[str], trigger: str, decision: Decision) -> None:
         self._parts.observer(
             BatchFlushed(
                 collection=self.collection.name,
@@ -233,5 +268,7 @@ class Lane:
                 statuses=tuple(statuses.items()),
                 trigger=trigger,
                 batch_size=self.trigger.records,
+                adapted=decision.adapted,
+                cause=decision.cause,
             )
         )

@@ -85,11 +85,22 @@ def merged(collection: Collection, record: Record, patch: Members, now: datetime
     return msgspec.json.encode(body)
 
 
+def replacement(collection: Collection, base: Record, members: Members, now: datetime) -> bytes:
+    """The text of a whole record that follows another: nothing of it stays but its key and when it was created."""
+    body = {collection.key: msgspec.Raw(msgspec.json.encode(base.key)), **members}
+    return msgspec.json.encode(body | _times(base.created_at, max(now, base.updated_at)))
+
+
+def _times(created_at: datetime, updated_at: datetime) -> Members:
+    return {
+        "created_at": msgspec.Raw(msgspec.json.encode(created_at)),
+        "updated_at": msgspec.Raw(msgspec.json.encode(updated_at)),
+    }
+
+
 def _body(collection: Collection, record: Record, updated_at: datetime) -> Members:
     body = {field.name: _text(field, value) for field, value in zip(collection.data_fields, record.values, strict=True)}
-    body["created_at"] = msgspec.Raw(msgspec.json.encode(record.created_at))
-    body["updated_at"] = msgspec.Raw(msgspec.json.encode(updated_at))
-    return body
+    return body | _times(record.created_at, updated_at)
 
 
 def _text(field: Field, value: Value) -> msgspec.Raw:

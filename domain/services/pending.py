@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 from itertools import chain
 
 import msgspec
@@ -37,30 +38,47 @@ class PendingView:
 
     def __init__(self, schema: RecordSchema) -> None:
         self._schema = schema
+        self._applied = 0
+        self._clear()
+
+    def _clear(self) -> None:
         self._greatest: dict[str, int] = {}
         self._others: dict[str, list[int]] = {}
         self._frames: list[_Waiting] = []  # by sequence
         self._begins: list[int] = []  # their first sequences
         self._parents: Counter[str] = Counter()
-        self._applied = 0
         self.weight = 0  # bytes, as ``Frame.weight`` counts them
 
     def add(self, frame: Frame, outline: Outline) -> None:
         """Show a durable frame; one that is applied already (the flush was faster) is ignored."""
-        if frame.last <= self._applied:
-            return
-        self._keep(_Waiting(frame, outline))
-        fresh = dict(zip(outline.keys, range(frame.sequence, frame.last + 1), strict=True))
-        if len(fresh) == frame.count and self._greatest.keys().isdisjoint(fresh):
-            self._greatest.update(fresh)
-        else:
-            for sequence, key in enumerate(outline.keys, frame.sequence):
-                self._put(key, sequence)
+        if frame.last > self._applied:
+            self._take(_Waiting(frame, outline))
 
     def conceal(self, frame: Frame) -> None:
         """Count a durable frame that nobody may see before its flush has judged it."""
         if frame.last > self._applied:
-            self._keep(_Waiting(frame, _NOTHING))
+            self._take(_Waiting(frame, _NOTHING))
+
+    def _take(self, waiting: _Waiting) -> None:
+        try:
+            self._keep(waiting)
+            self._show(waiting)
+        except MemoryError:  # half of a frame would end the drain when it is forgotten
+            kept = [other for other in self._frames if other is not waiting]
+            self._clear()
+            for other in kept:
+                self._keep(other)
+                self._show(other)
+            raise
+
+    def _show(self, waiting: _Waiting) -> None:
+        frame, outline = waiting.frame, waiting.outline
+        fresh = dict(zip(outline.keys, range(frame.sequence, frame.last + 1), strict=False))
+        if len(fresh) == len(outline.keys) and self._greatest.keys().isdisjoint(fresh):
+            self._greatest.update(fresh)
+        else:
+            for sequence, key in enumerate(outline.keys, frame.sequence):
+                self._put(key, sequence)
 
     def applied(self, through: int) -> None:
         """Forget the frames whose records are all stored."""
@@ -74,6 +92,11 @@ class PendingView:
         for waiting in gone:
             self._forget_parents(Counter(waiting.outline.parents))
             self.weight -= waiting.frame.weight
+
+    @property
+    def oldest(self) -> datetime | None:
+        """When the first frame that waits was accepted."""
+        return self._frames[0].frame.accepted_at if self._frames else None
 
     def get(self, key: str) -> Record | None:
         """The greatest pending version (a tombstone too) with the earliest pending ``created_at``."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
-from domain.errors import RecordNotFound
+from domain.errors import FlushIncomplete, ReceiptNotFound, RecordNotFound
 from domain.model.changes import SessionProgress
 from domain.model.collections import Collection
+from domain.model.frames import partition_of
 from domain.model.policies import BufferPolicy
 from domain.model.query import Condition, Filter, Operator, Query, QueryResult
+from domain.model.receipts import Receipt
 from domain.model.records import Record, greater
 from domain.model.translation import TASK_STATUSES, TASKS
 from domain.services.buffer import BufferManager
@@ -16,13 +18,22 @@ from domain.services.flush import FlushEngine
 from domain.services.registry import StorageBackendRegistry
 from ports.abilities import Counting, Scanning
 
+_BEHIND_SECONDS = 2.0
+
 
 class QueryService:
     """Decides where an answer comes from: the pending view, the store, or both."""
 
     def __init__(
-        self, registry: StorageBackendRegistry, buffer: BufferManager, flush: FlushEngine, policy: BufferPolicy
+        self,
+        registry: StorageBackendRegistry,
+        buffer: BufferManager,
+        flush: FlushEngine,
+        policy: BufferPolicy,
+        shared_partitions: int = 0,
     ) -> None:
+        """``shared_partitions``: of a pending log that other instances append to as well; 0: there are none."""
+        self._shared_partitions = shared_partitions
         self._registry = registry
         self._buffer = buffer
         self._flush = flush
@@ -37,11 +48,37 @@ class QueryService:
 
     async def visible(self, collection: Collection, key: str) -> Record | None:
         """The greater of what is pending and what is stored; None where that is nothing or a tombstone."""
+        found = await self.state(collection, key)
+        return found if found is not None and found.deleted_at is None else None
+
+    async def state(self, collection: Collection, key: str) -> Record | None:
+        """The same, where it is a tombstone too."""
         await self._buffer.replayed(collection.name, self._deadline)
         pending = self._buffer.pending(collection, key)  # first: a flush moves records from here to the store
         stored = await self._registry.backend(collection).read(collection, key)
-        found = greater(pending, stored) if pending and stored else pending or stored
-        return found if found is not None and found.deleted_at is None else None
+        return greater(pending, stored) if pending and stored else pending or stored
+
+    async def behind(self, collection: Collection, receipt: Receipt) -> None:
+        """Return when reads by key show what the receipt was given for, whichever instance gave it.
+
+        Raises ReceiptNotFound, FlushIncomplete.
+        """
+        if receipt.lane != collection.name:
+            raise ReceiptNotFound(f"The receipt is of {receipt.lane}, not of {collection.name}.")
+        if not self._shared_partitions or receipt.instance == self._buffer.instance:
+            return  # what was acknowledged here is seen here
+        if partition_of(receipt.last) >= self._shared_partitions:
+            raise ReceiptNotFound
+        if not await self._flush.wait_applied(collection, [receipt.last], _BEHIND_SECONDS):
+            raise FlushIncomplete("What the receipt was given for is not stored yet.", retry_after=1.0)
+
+    async def catch_up(self, collection: Collection) -> None:
+        """Return when ``visible`` shows everything acknowledged so far, by other instances too.
+
+        Raises Replaying, FlushIncomplete.
+        """
+        if self._shared_partitions:
+            await self.settle(collection)
 
     async def find(self, collection: Collection, query: Query, *, strong: bool = False) -> QueryResult:
         """One page of stored records; ``strong`` flushes what is acknowledged first.

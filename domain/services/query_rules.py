@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from domain.errors import InvalidParameter
-from domain.model.collections import MAX_INT, MIN_INT, Collection, Field, FieldType
+from domain.model.collections import RANGES, Collection, Field, FieldType
 from domain.model.query import MAX_OPERANDS, Condition, Operand, Operator, Sort, operand_type, ordered
 
 REVISION = "revision"  # in every answer, declared by no collection
 
 _UNTEXT = re.compile(r"[\x00\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_INTEGER = re.compile(r"-?[0-9]{1,10}", re.ASCII)
+_INTEGER = re.compile(r"-?[0-9]{1,16}", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _LISTS = frozenset({Operator.IN, Operator.NIN})
@@ -62,8 +62,8 @@ def condition(field: Field, operator: Operator, texts: Sequence[str]) -> Conditi
 
 def operand(field: Field, text: str) -> Operand:
     """A value of the field's type. Raises InvalidParameter."""
-    if field.type is FieldType.INTEGER:
-        return _integer(field.name, text)
+    if field.type in RANGES:
+        return _integer(field, text)
     if field.type is FieldType.INSTANT:
         return instant(field.name, text)
     if field.type is FieldType.CHOICE and text not in field.choices:
@@ -152,9 +152,11 @@ def _own_order(collection: Collection, directions: Sequence[str]) -> tuple[Seque
     return [collection.key], directions
 
 
-def _integer(name: str, text: str) -> int:
-    if not _INTEGER.fullmatch(text) or not MIN_INT <= int(text) <= MAX_INT:
-        raise InvalidParameter(f"`{name}` is compared with integers from {MIN_INT} to {MAX_INT}, not {text[:80]!r}.")
+def _integer(field: Field, text: str) -> int:
+    lowest, highest = RANGES[field.type]
+    if not _INTEGER.fullmatch(text) or not lowest <= int(text) <= highest:
+        range_ = f"integers from {lowest} to {highest}"
+        raise InvalidParameter(f"`{field.name}` is compared with {range_}, not {text[:80]!r}.")
     return int(text)
 
 

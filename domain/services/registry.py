@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+import inspect
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -13,6 +15,8 @@ from domain.errors import AbilityMissing, PersistenceError, UnknownBackend, Unkn
 from domain.model.collections import Collection
 from domain.model.observations import StorageOperated
 from domain.model.records import HealthStatus
+from domain.services.breaker import CircuitBreaker
+from ports.abilities import ParallelWrites
 from ports.ambient import Clock, Observer
 from ports.storage_backend import StorageBackend
 
@@ -28,7 +32,7 @@ class NamedBackend(msgspec.Struct, frozen=True):
 
 
 class StorageBackendRegistry:
-    """Holds backends by name and routes each collection to one."""
+    """Holds backends by name and routes each collection to one; both may be replaced while calls run."""
 
     def __init__(
         self,
@@ -39,21 +43,43 @@ class StorageBackendRegistry:
         clock: Clock,
     ) -> None:
         """``routes``: backend name by collection name. Raises UnknownBackend for a route into the void."""
-        named = {backend.name: backend for backend in backends}
         self.collections = tuple(collections)
+        self.generation = 0  # of backends and routes: 1 at the start
         self._collections = {collection.name: collection for collection in collections}
-        self._timed = {name: _Timed(backend, observer, clock) for name, backend in named.items()}
-        for collection in collections:
-            if routes.get(collection.name) not in named:
-                known = ", ".join(sorted(named))
-                wanted = routes.get(collection.name)
-                raise UnknownBackend(f"{collection.name} is routed to backend {wanted!r}; configured are: {known}.")
-        self._routes = {collection.name: routes[collection.name] for collection in collections}
+        self._observer = observer
+        self._clock = clock
+        self._timed: dict[str, _Timed] = {}
+        self._routes: dict[str, str] = {}
+        self.replace(backends, routes)
 
     @property
     def routes(self) -> Mapping[str, str]:
         """Backend name by collection name."""
         return self._routes
+
+    def replace(self, backends: Iterable[NamedBackend], routes: Mapping[str, str]) -> Callable[[], Awaitable[None]]:
+        """Serve by these from the next call on; a call that runs ends where it began.
+
+        Returns what waits until no call runs in an adapter that is no longer among them.
+        Raises UnknownBackend for a route into the void; nothing has changed then.
+        """
+        former = {id(timed.adapter): timed for timed in self._timed.values()}
+        timed: dict[str, _Timed] = {}
+        for named in backends:
+            known = former.pop(id(named.adapter), None)
+            timed[named.name] = known or _Timed(named, self._kept_in, self._observer, self._clock)
+        for name in self._collections:
+            if routes.get(name) not in timed:
+                names = ", ".join(sorted(timed))
+                raise UnknownBackend(f"{name} is routed to backend {routes.get(name)!r}; configured are: {names}.")
+        self._timed, self._routes = timed, {name: routes[name] for name in self._collections}
+        self.generation += 1
+
+        async def idle() -> None:
+            for gone in former.values():
+                await gone.idle.wait()
+
+        return idle
 
     def collection(self, name: str) -> Collection:
         """A declared collection. Raises UnknownCollection."""
@@ -73,35 +99,78 @@ class StorageBackendRegistry:
             raise AbilityMissing(f"Backend {name!r} behind {collection.name} lacks the ability {protocol.__name__}.")
         return cast("Ability", self._timed[name])
 
+    def parallel_writes(self, collection: Collection) -> int:
+        """How many statements of a batch the collection's backend likes to have at once."""
+        adapter = self._timed[self._routes[collection.name]].adapter
+        return adapter.parallel_writes if isinstance(adapter, ParallelWrites) else 1
+
+    def breaker(self, collection: Collection) -> CircuitBreaker:
+        """What a collection's writes pass on their way to its backend."""
+        return self._timed[self._routes[collection.name]].breaker
+
     async def health(self) -> Mapping[str, HealthStatus]:
         """Probe every backend at once."""
         probes = [cast("StorageBackend", timed).health_check() for timed in self._timed.values()]
         return dict(zip(self._timed, await asyncio.gather(*probes), strict=True))
 
+    def _kept_in(self, backend: str) -> list[str]:
+        return [name for name, routed in self._routes.items() if routed == backend]
+
 
 class _Timed:
-    """A backend whose asynchronous operations are reported; everything else passes through."""
+    """A backend whose calls are counted while they run, and reported when they ended; all else passes through."""
 
-    def __init__(self, backend: NamedBackend, observer: Observer, clock: Clock) -> None:
+    def __init__(
+        self, backend: NamedBackend, kept_in: Callable[[str], Sequence[str]], observer: Observer, clock: Clock
+    ) -> None:
+        """``kept_in``: the collections of a backend."""
         self.adapter = backend.adapter
+        self.breaker = CircuitBreaker(
+            backend.name, self._probe, functools.partial(kept_in, backend.name), observer, clock
+        )
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self._running = 0
         self._type = backend.type
         self._observer = observer
         self._clock = clock
 
     def __getattr__(self, operation: str) -> Any:  # whatever the adapter has under that name
         method = getattr(self.adapter, operation)
-        if not asyncio.iscoroutinefunction(method):
-            return method
-        return functools.partial(self._run, operation, method)
+        if asyncio.iscoroutinefunction(method):
+            return functools.partial(self._run, operation, method)
+        return functools.partial(self._stream, method) if inspect.isasyncgenfunction(method) else method
+
+    async def _probe(self) -> HealthStatus:
+        health: HealthStatus = await self.health_check()
+        return health
 
     async def _run(self, operation: str, method: Callable[..., Awaitable[Any]], *args: Any, **options: Any) -> Any:
         begun = self._clock.monotonic()
         error = None
         try:
-            return await method(*args, **options)
+            with self._counted():
+                return await method(*args, **options)
         except PersistenceError as failure:
             error = failure.code
             raise
         finally:
             seconds = self._clock.monotonic() - begun
             self._observer(StorageOperated(backend=self._type, operation=operation, seconds=seconds, error=error))
+
+    async def _stream(self, method: Callable[..., AsyncGenerator[Any, None]], *args: Any) -> AsyncIterator[Any]:
+        with self._counted():
+            async with aclosing(method(*args)) as portions:
+                async for portion in portions:
+                    yield portion
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._running += 1
+        self.idle.clear()
+        try:
+            yield
+        finally:
+            self._running -= 1
+            if not self._running:
+                self.idle.set()

@@ -53,5 +53,7 @@ class RevisionIssuer:
 
     async def _raise_ceiling(self, tick: int) -> None:
         if tick >= self._ceiling_tick:
-            await self._ceiling.reserve(tick + RESERVED_AHEAD)
-            self._ceiling_tick = tick + RESERVED_AHEAD
+            if await self._ceiling.reserve(tick + RESERVED_AHEAD):
+                self._ceiling_tick = tick + RESERVED_AHEAD
+            else:
+                await self.start()

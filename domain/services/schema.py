@@ -16,7 +16,7 @@ from msgspec import UNSET, UnsetType
 
 from domain.errors import InvalidRecords, ItemError, MalformedBody, PayloadTooLarge
 from domain.model import revisions
-from domain.model.collections import Collection, Field, FieldType
+from domain.model.collections import RANGES, Collection, Field, FieldType
 from domain.model.frames import Frame, FrameKind
 from domain.model.policies import MAX_BATCH_RECORDS, MAX_RECORD_BYTES
 from domain.model.records import EPOCH, Record, Value
@@ -133,6 +133,10 @@ class RecordSchema:
 
     def salvage(self, frame: Frame) -> list[Record | str]:
         """Each record of a frame that today's rules refuse in part: the record, or why it is refused."""
+        try:
+            self._raws_of(frame)
+        except _DECODE_ERRORS as error:
+            return [str(error)] * frame.count
         judged: list[Record | str] = []
         for index in range(frame.count):
             try:
@@ -275,7 +279,7 @@ def _member(field: Field) -> tuple[str, Any] | tuple[str, Any, Any]:
         return (field.name, Annotated[datetime, msgspec.Meta(tz=True)] | UnsetType, UNSET)
     if field.type is FieldType.OBJECT:
         return (field.name, msgspec.Raw, msgspec.Raw(b"{}"))
-    if field.type is FieldType.INTEGER:
+    if field.type in RANGES:
         kind: Any = Annotated[int, msgspec.Meta(ge=field.minimum, le=field.maximum)]
     elif field.type is FieldType.CHOICE:
         kind = Literal[field.choices]

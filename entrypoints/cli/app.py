@@ -1,24 +1,18 @@
-"""The command line as a whole. Commands import what they need when they run: ``--help`` must not load a server."""
+"""The command line as a whole; ``--help`` loads no command, let alone a server."""
 
 from __future__ import annotations
 
-import os
+import errno
 import sys
 from collections.abc import Sequence
 
 import click
 
 from domain.errors import PersistenceError, StartFailure
-from entrypoints.cli.check import check
-from entrypoints.cli.completion import completion
-from entrypoints.cli.configuration import config
-from entrypoints.cli.demo.command import demo
-from entrypoints.cli.failures import CommandFailed, Exit
-from entrypoints.cli.operate import buffers, flush, health, stats
-from entrypoints.cli.read import get, query, receipts, recovery
-from entrypoints.cli.serve import migrate, serve
-from entrypoints.cli.transfer import export_records, import_records
-from entrypoints.client.failures import ServiceUnreachable
+from entrypoints.cli.failures import CommandFailed, Exit, Interrupted
+from entrypoints.cli.saying import give_up, say
+from entrypoints.cli.sections import Sections
+from entrypoints.client.failures import NotTheService, ServiceUnreachable
 from entrypoints.version import VERSION
 
 _EPILOG = """\b
@@ -30,58 +24,68 @@ Exit codes:  0  done                     1   not all of it is done
              75 records wait for the     78  cannot start
                 next start               130 interrupted"""
 
+_HARMLESS = "nothing was changed; the same command begins anew."
+_OUTPUT_LOST = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=_EPILOG)
+
+@click.group(
+    cls=Sections, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=_EPILOG
+)
 @click.version_option(VERSION, prog_name="persistence")
 def cli() -> None:
     """One HTTP service, many storage backends, one API: durable in milliseconds, nothing lost."""
-
-
-@cli.command(short_help="Print the version.")
-def version() -> None:
-    """Print the version.
-
-    \b
-    Example: persistence version
-    """
-    click.echo(VERSION)
-
-
-_COMMANDS: tuple[click.Command, ...] = (
-    *(demo, serve, check, migrate, config, completion),
-    *(import_records, export_records, query, get, receipts, recovery),
-    *(health, stats, buffers, flush),
-)
-for command in _COMMANDS:
-    cli.add_command(command)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return the exit code; an error is one sentence on stderr, with its cure."""
     try:
         code = cli.main(list(arguments), prog_name="persistence", standalone_mode=False)
+        sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except CommandFailed as error:
-        click.echo(f"Error: {error}", err=True)
-        return error.code
-    except ServiceUnreachable as error:
-        click.echo(f"Error: {error}. `persistence serve` starts a service, --url names another one.", err=True)
-        return Exit.UNREACHABLE
-    except StartFailure as error:
-        return _fail(error, Exit.CONFIGURATION)
-    except PersistenceError as error:
-        return _fail(error, Exit.INCOMPLETE)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted: the command was not finished.", err=True)
+    except OSError as error:
+        if error.errno not in _OUTPUT_LOST:
+            raise
+        return _lost_output(error)
+    except (CommandFailed, PersistenceError, ServiceUnreachable) as error:
+        sentence, code = explained(error)
+        say(f"Error: {sentence}")
+    except (click.Abort, KeyboardInterrupt, Interrupted) as error:
+        say(f"Interrupted: {error if isinstance(error, Interrupted) else _HARMLESS}")
         return Exit.INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains at its end
-        return Exit.INCOMPLETE
     return int(code or Exit.OK)
 
 
-def _fail(error: PersistenceError, code: Exit) -> int:
-    click.echo(f"Error: {error.detail} {error.cure}", err=True)
-    return code
+def explained(error: CommandFailed | PersistenceError | ServiceUnreachable) -> tuple[str, Exit]:
+    """One sentence, with the cure, and the exit code."""
+    match error:
+        case CommandFailed():
+            return str(error), error.code
+        case ServiceUnreachable():
+            return (
+                f"{_answering(error)}. `persistence serve` starts a service, --url names another one.",
+                Exit.UNREACHABLE,
+            )
+        case PersistenceError():
+            code = Exit.CONFIGURATION if isinstance(error, StartFailure) else Exit.INCOMPLETE
+            return f"{error.detail} {error.cure}", code
+
+
+def _answering(error: ServiceUnreachable) -> str:
+    if not isinstance(error, NotTheService):
+        return str(error)
+    from entrypoints.cli.asking import introduced
+
+    return introduced(error)
+
+
+def _lost_output(error: OSError) -> int:
+    """Nobody reads on, which ``| head`` means well, or there is no room."""
+    give_up(sys.stdout)
+    if not isinstance(error, BrokenPipeError):
+        try:
+            say(f"Error: the output cannot be written: {error.strerror}.")
+        except OSError:  # both were the terminal that is gone
+            give_up(sys.stderr)
+    return Exit.INCOMPLETE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import shutil
 import socket
@@ -13,19 +14,22 @@ import time
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import click
 import msgspec
 
-from domain.errors import DataFolderUnusable, StartFailure
+from domain.errors import BackendError, DataFolderUnusable, StartFailure
 from entrypoints.cli.asking import json_option, print_json
 from entrypoints.cli.failures import Exit
-from entrypoints.cli.options import config_option
+from entrypoints.cli.options import config_option, data_dir_option
+from entrypoints.cli.progress import waiting
 from entrypoints.cli.tables import print_table
-from entrypoints.settings import BackendSettings, MemorySettings, Settings, SqliteSettings, load_settings
+from entrypoints.settings import Settings, load_settings
 
-_SQLITE_MAGIC = b"SQLite format 3\x00"
+if TYPE_CHECKING:
+    from entrypoints.store_watch import OpenableObjectStore
+
 _SYNCS = 11
 _MIB = 1024 * 1024
 
@@ -46,18 +50,19 @@ class Finding(msgspec.Struct, frozen=True):
     detail: str
 
 
-@click.command(short_help="Say whether the service would start here, and on what.")
+@click.command()
 @config_option
-@click.option("--data-dir", help="Folder for everything durable.  [default: ./data]")
+@data_dir_option
 @json_option
 def check(config: Path | None, data_dir: str | None, as_json: bool) -> int:
-    """Say whether the service would start here: configuration, data folder, disk, address, backends.
+    """Say whether the service would start here: configuration, data folder, disk, address, backends, object store.
 
     \b
     Example: persistence check && persistence serve
     Exit:    0 it would start, 78 it would not
     """
-    found = findings(config, data_dir)
+    with waiting("Looking at the configuration, the disk and the backends"):
+        found = findings(config, data_dir)
     if as_json:
         print_json(msgspec.json.encode(found))
     else:
@@ -76,7 +81,7 @@ def findings(config: Path | None, data_dir: str | None) -> list[Finding]:
     for what, look in _looks(settings):
         try:
             found.append(Finding(what, *look()))
-        except StartFailure as error:
+        except (StartFailure, BackendError) as error:
             found.append(Finding(what, Verdict.FAILURE, error.detail))
         except OSError as error:
             found.append(Finding(what, Verdict.FAILURE, f"{error.filename or what}: {error.strerror or error}."))
@@ -88,8 +93,9 @@ def _looks(settings: Settings) -> Iterator[tuple[str, Callable[[], tuple[Verdict
     yield "disk space", lambda: _space(settings)
     yield "disk sync", lambda: _sync(settings.data_folder)
     yield "address", lambda: _address(settings.server.host, settings.server.port)
-    for name, backend in settings.backends.items():
-        yield f"backend {name}", lambda backend=backend: _backend(settings, backend)  # type: ignore[misc]  # of this turn
+    for name in settings.backends:
+        yield f"backend {name}", functools.partial(_backend, settings, name)
+    yield "object store", lambda: _objects(settings)
 
 
 def _folder(folder: Path) -> tuple[Verdict, str]:
@@ -136,23 +142,41 @@ def _address(host: str, port: int) -> tuple[Verdict, str]:
     return Verdict.OK, f"{host}:{port} is free" if port else f"{host}, any free port"
 
 
-def _backend(settings: Settings, backend: BackendSettings) -> tuple[Verdict, str]:
-    match backend:
-        case SqliteSettings():
-            return _sqlite(settings.in_data_folder(backend.path))
-        case MemorySettings():
-            return Verdict.WARNING, "memory: what was flushed is gone with the process"
+def _backend(settings: Settings, name: str) -> tuple[Verdict, str]:
+    from domain.model.built_in import BUILT_IN
+    from entrypoints.backends import build_backend
+    from ports.probing import Probing
+
+    backend = build_backend(settings, name, BUILT_IN)
+    if not isinstance(backend, Probing):
+        return Verdict.OK, f"{settings.backends[name].type_name}, which shows itself only when it is opened"
+    outlook = asyncio.run(backend.probe())
+    return Verdict.WARNING if outlook.warning else Verdict.OK, outlook.detail
 
 
-def _sqlite(path: Path) -> tuple[Verdict, str]:
-    if not path.exists():
-        with _probe(path.parent):
-            return Verdict.OK, f"{path} will be made"
-    with path.open("r+b") as file:
-        magic = file.read(len(_SQLITE_MAGIC))
-    if magic not in (b"", _SQLITE_MAGIC):
-        return Verdict.FAILURE, f"{path} is not a SQLite database"
-    return Verdict.OK, f"SQLite, {path}"
+def _objects(settings: Settings) -> tuple[Verdict, str]:
+    from entrypoints.filing import build_objects
+
+    if settings.files_are_off:
+        if settings.objects.type == "off":
+            return Verdict.OK, "off: no files are kept"
+        return Verdict.WARNING, 'no files are kept: instances share a buffer, and no disk; set objects.type = "s3"'
+    if settings.objects.type == "local":
+        return _folder(settings.objects_folder)
+    store = build_objects(settings)
+    return asyncio.run(_health(store)) if store else (Verdict.OK, "off")
+
+
+async def _health(store: OpenableObjectStore) -> tuple[Verdict, str]:
+    """A store that does not answer yet is no failure: the service starts, and finds it later."""
+    try:
+        await store.open()
+        status = await store.health_check()
+    except BackendError as error:
+        return Verdict.WARNING, error.detail
+    finally:
+        await store.close()
+    return Verdict.OK if status.healthy else Verdict.WARNING, status.detail
 
 
 @contextlib.contextmanager

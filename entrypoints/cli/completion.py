@@ -1,13 +1,15 @@
-"""``persistence completion``: what a shell needs to complete commands and options."""
+"""``persistence completion`` and ``version``: what a shell needs, and what a person asks first."""
 
 from __future__ import annotations
 
 import click
 
+from entrypoints.version import VERSION
+
 _SHELLS = ("bash", "zsh", "fish")
 
 
-@click.command(short_help="Print the completion script of a shell.")
+@click.command()
 @click.argument("shell", metavar="bash|zsh|fish", type=click.Choice(_SHELLS))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
@@ -17,6 +19,7 @@ def completion(context: click.Context, shell: str) -> None:
     Example: eval "$(persistence completion bash)"
              in ~/.bashrc; likewise in ~/.zshrc; for fish, write the script to
              ~/.config/fish/completions/persistence.fish
+    Exit:    0 printed, 2 no such shell
     """
     from click.shell_completion import get_completion_class
 
@@ -24,3 +27,14 @@ def completion(context: click.Context, shell: str) -> None:
     if script is None:
         raise click.BadParameter(f"{shell!r} is not known to this release of click.")
     click.echo(script(context.find_root().command, {}, "persistence", "_PERSISTENCE_COMPLETE").source())
+
+
+@click.command()
+def version() -> None:
+    """Print the version.
+
+    \b
+    Example: persistence version
+    Exit:    0 always
+    """
+    click.echo(VERSION)

@@ -9,12 +9,18 @@ import msgspec
 
 from entrypoints.cli.asking import json_option, print_json
 from entrypoints.cli.options import config_option
-from entrypoints.settings import Tree, load_settings
+from entrypoints.decoding import Tree
+from entrypoints.settings import load_settings
 
 
 @click.group()
 def config() -> None:
-    """Look at the configuration."""
+    """Look at the configuration.
+
+    \b
+    Example: persistence config show
+    Exit:    see each of the two
+    """
 
 
 @config.command(short_help="Print every effective setting.")

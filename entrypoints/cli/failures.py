@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 
 
@@ -25,3 +27,16 @@ class CommandFailed(Exception):
     def __init__(self, sentence: str, code: Exit) -> None:
         super().__init__(sentence)
         self.code = code
+
+
+class Interrupted(Exception):
+    """Ctrl-C, with a sentence: what was done, and how to go on."""
+
+
+@contextmanager
+def on_interrupt(sentence: Callable[[], str]) -> Iterator[None]:
+    """Say something of one's own when Ctrl-C ends the work. Raises Interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(sentence()) from None

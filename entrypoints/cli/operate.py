@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import TYPE_CHECKING, Literal
+
 import click
 import msgspec
 
-from entrypoints.cli.asking import ask, asked, json_option, print_json
-from entrypoints.cli.failures import CommandFailed, Exit
+from entrypoints.cli.asking import asked, json_option, print_json, refused
+from entrypoints.cli.failures import Exit, on_interrupt
 from entrypoints.cli.options import url_option
-from entrypoints.cli.tables import print_table, report_lines
+from entrypoints.cli.progress import Report, records_progress
+from entrypoints.cli.tables import print_report, print_table
+
+if TYPE_CHECKING:
+    from entrypoints.client.http import Answer
 
 _SYSTEM = "/api/v1/system"
+_LOOK_SECONDS = 0.5  # between two looks at what still waits
 
 
 class _Health(msgspec.Struct):
@@ -49,7 +57,18 @@ class _Buffers(msgspec.Struct):
     buffers: dict[str, _Buffer]
 
 
-@click.command(short_help="Show how a running service is.")
+class _Reloaded(msgspec.Struct):
+    routes: dict[str, str]
+    opened: tuple[str, ...]
+    closed: tuple[str, ...]
+    needs_restart: tuple[str, ...]
+
+
+class _Flushed(msgspec.Struct):
+    status: Literal["flushed"]
+
+
+@click.command()
 @url_option
 @json_option
 def health(url: str, as_json: bool) -> int:
@@ -57,18 +76,18 @@ def health(url: str, as_json: bool) -> int:
 
     \b
     Example: persistence health && echo all is well
-    Exit:    0 healthy, 1 degraded or not ready, 69 not reachable
+    Exit:    0 healthy, 1 degraded or not ready, 69 no service answers
     """
-    answer = ask("GET", url, f"{_SYSTEM}/health", timeout=10)
+    answer = asked("GET", url, f"{_SYSTEM}/health", timeout=10)
     found = answer.read(_Health)
     if as_json:
         print_json(answer.body)
     else:
-        click.echo("\n".join(report_lines(answer.read(dict[str, object]))))
+        print_report(answer.read(dict[str, object]))
     return Exit.OK if found.status == "ok" else Exit.INCOMPLETE
 
 
-@click.command(short_help="Count the stored records by status, and those that wait.")
+@click.command()
 @url_option
 @json_option
 def stats(url: str, as_json: bool) -> None:
@@ -76,6 +95,7 @@ def stats(url: str, as_json: bool) -> None:
 
     \b
     Example: persistence stats --json
+    Exit:    0 counted, 69 no service answers
     """
     answer = asked("GET", url, f"{_SYSTEM}/stats")
     found = answer.read(_Stats).collections
@@ -86,10 +106,10 @@ def stats(url: str, as_json: bool) -> None:
         (name, each.stored, *((each.by_status or {}).get(status, 0) for status in statuses), each.pending)
         for name, each in found.items()
     ]
-    return print_table(("collection", "stored", *statuses, "waiting"), rows)
+    return print_table(("collection", "stored", *statuses, "waiting"), rows, texts=("collection",))
 
 
-@click.command(short_help="Show what waits to be written, and what holds it up.")
+@click.command()
 @url_option
 @json_option
 def buffers(url: str, as_json: bool) -> None:
@@ -97,6 +117,7 @@ def buffers(url: str, as_json: bool) -> None:
 
     \b
     Example: persistence buffers
+    Exit:    0 shown, 69 no service answers
     """
     answer = asked("GET", url, f"{_SYSTEM}/buffers")
     found = answer.read(_Buffers).buffers
@@ -107,21 +128,78 @@ def buffers(url: str, as_json: bool) -> None:
         (name, b.records, b.payload_bytes, b.oldest_accepted_at, b.flush.paused, b.flush.attempt, b.flush.last_error)
         for name, b in found.items()
     ]
-    return print_table(columns, rows, texts=("last error",))
+    return print_table(columns, rows, texts=("collection", "last error"))
 
 
-@click.command(short_help="Write everything acknowledged to its backend, now.")
+@click.command()
 @url_option
-@click.option("--timeout", default=30.0, show_default=True, type=click.FloatRange(0.1, 300), help="Seconds to wait.")
-def flush(url: str, timeout: float) -> int:
+@click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(0.1, 300),
+    default=30.0,
+    show_default=True,
+    help="How long to wait for it.",
+)
+def flush(url: str, timeout: float) -> None:
     """Write everything acknowledged so far to its backend, and wait for it.
 
     \b
     Example: persistence flush --timeout 60
-    Exit:    0 done, 1 not all in time, 69 not reachable
+    Exit:    0 done, 1 not all in time, 69 no service answers
     """
-    answer = ask("POST", url, f"{_SYSTEM}/flush?timeout={timeout:g}", timeout=timeout)
-    if answer.ok:
-        click.echo("Flushed: everything acknowledged before this call is stored.")
-        return Exit.OK
-    raise CommandFailed(answer.problem.detail, Exit.INCOMPLETE)
+    with (
+        on_interrupt(lambda: "the service goes on writing; `persistence buffers` shows what waits."),
+        records_progress() as progress,
+    ):
+        answer = asyncio.run(_flush(url, timeout, progress))
+    if not answer.ok:
+        raise refused(answer)
+    answer.read(_Flushed)
+    click.echo("Flushed: everything acknowledged before this call is stored.")
+
+
+async def _flush(url: str, timeout: float, progress: Report) -> Answer:
+    """Ask for it, and look meanwhile at what still waits."""
+    from entrypoints.client.http import Client
+
+    async with Client(url, patience_seconds=0, timeout_seconds=timeout + 5, connections=2) as client:
+        flushing = asyncio.ensure_future(client.once("POST", f"{_SYSTEM}/flush?timeout={timeout:g}"))
+        first = None
+        try:
+            while not (await asyncio.wait({flushing}, timeout=_LOOK_SECONDS))[0]:
+                found = await client.once("GET", f"{_SYSTEM}/buffers")
+                waiting = sum(each.records for each in found.read(_Buffers).buffers.values()) if found.ok else 0
+                first = waiting if first is None else max(first, waiting)
+                progress(first - waiting, 0, first)
+            return await flushing
+        finally:
+            flushing.cancel()
+            await asyncio.gather(flushing, return_exceptions=True)
+
+
+@click.command()
+@url_option
+@json_option
+def reload(url: str, as_json: bool) -> None:
+    """Let a running service read its configuration anew, and serve by its backends and routes without a gap.
+
+    What is new is opened and probed first; a bad file changes nothing and says why. No data is moved:
+    persistence copy does that.
+
+    \b
+    Example: persistence reload
+    Exit:    0 done, 1 a backend cannot be used, 2 the configuration is no good,
+             69 no service answers
+    """
+    answer = asked("POST", url, f"{_SYSTEM}/reload")
+    if as_json:
+        return print_json(answer.body)
+    found = answer.read(_Reloaded)
+    print_table(("collection", "backend"), list(found.routes.items()))
+    for word, names in (("Opened", found.opened), ("Closed", found.closed)):
+        if names:
+            click.echo(f"{word}: {', '.join(names)}")
+    if found.needs_restart:
+        click.echo(f"Changed, and heeded only after a restart: {', '.join(found.needs_restart)}", err=True)
+    return None

@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 
 import click
 
+from domain.model.translation import SESSIONS, TASKS
 from entrypoints.settings import load_settings
 
+KINDS = (SESSIONS.envelope, TASKS.envelope)
 F = TypeVar("F", bound=Callable[..., Any])  # any command function
 
 
@@ -23,11 +25,40 @@ def config_option(function: F) -> F:
     )(function)
 
 
-def url_option(function: F) -> F:
-    """``--url URL`` of a running service; by default the one that the configuration here would start."""
-    return click.option("--url", callback=_url, help="Address of the running service. [default: as configured here]")(
+def data_dir_option(function: F) -> F:
+    """``--data-dir FOLDER``."""
+    return click.option("--data-dir", metavar="FOLDER", help="Folder for everything durable.  [default: ./data]")(
         function
     )
+
+
+def kind_argument(function: F) -> F:
+    """``sessions`` or ``tasks``."""
+    return click.argument("kind", metavar="sessions|tasks", type=click.Choice(KINDS))(function)
+
+
+def page_size_option(function: F) -> F:
+    """``-n``."""
+    size = click.IntRange(1, 1000)
+    option = click.option(
+        *("-n", "--page-size"), metavar="N", type=size, default=20, show_default=True, help="Records a page."
+    )
+    return option(function)
+
+
+def patience_option(function: F) -> F:
+    """``--patience SECONDS``."""
+    seconds = click.FloatRange(0)
+    text = "How long to repeat what fails."
+    return click.option("--patience", metavar="SECONDS", type=seconds, default=60.0, show_default=True, help=text)(
+        function
+    )
+
+
+def url_option(function: F) -> F:
+    """``--url URL`` of a running service; by default the one that the configuration here would start."""
+    text = "Address of the running service.  [default: as configured here]"
+    return click.option("--url", metavar="URL", callback=_url, help=text)(function)
 
 
 def _url(_: click.Context, __: click.Parameter, value: str | None) -> str:

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import sys
 from pathlib import Path
 
 import click
 
-from entrypoints.cli.options import config_option
+from entrypoints.cli.failures import on_interrupt
+from entrypoints.cli.options import config_option, data_dir_option
+from entrypoints.cli.progress import waiting
+from entrypoints.cli.saying import give_up
+from entrypoints.cli.tables import print_table
 from entrypoints.settings import Settings, load_settings
 
 
-@click.command(short_help="Run the service.")
+@click.command()
 @config_option
-@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
-@click.option("--port", type=click.IntRange(0, 65_535), help="Port to listen on; 0 takes a free one.  [default: 8080]")
-@click.option("--data-dir", help="Folder for everything durable.  [default: ./data]")
+@click.option("--host", metavar="ADDRESS", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option(
+    "--port",
+    metavar="PORT",
+    type=click.IntRange(0, 65_535),
+    help="Port to listen on; 0 takes a free one.  [default: 8080]",
+)
+@data_dir_option
 @click.option("--insecure", is_flag=True, default=None, help="Listen on other than loopback addresses.")
 def serve(config: Path | None, host: str | None, port: int | None, data_dir: str | None, insecure: bool | None) -> int:
     """Run the service until SIGTERM or Ctrl-C; a second signal does not wait for the last flush.
@@ -28,27 +38,56 @@ def serve(config: Path | None, host: str | None, port: int | None, data_dir: str
              78 cannot start
     """
     server = {"host": host, "port": port, "insecure": insecure}
-    settings = load_settings(config, flags={"data_dir": data_dir, "server": server})
+    reread = functools.partial(load_settings, config, flags={"data_dir": data_dir, "server": server})
+    settings = reread()
     from entrypoints.process import serve as run
 
-    return asyncio.run(run(settings, lambda url: announce(settings, url)))
+    code = asyncio.run(run(settings, lambda url: announce(settings, url), reread))
+    try:
+        sys.stdout.flush()
+    except OSError:  # the last lines of the log are lost; the exit code is about the records
+        give_up(sys.stdout)
+    return code
 
 
-@click.command(short_help="Bring every backend to the schema of this release.")
+@click.command()
 @config_option
-@click.option("--data-dir", help="Folder for everything durable.  [default: ./data]")
-def migrate(config: Path | None, data_dir: str | None) -> None:
-    """Bring every backend to the schema of this release; the service must not be running.
+@data_dir_option
+@click.option("--backend", "names", multiple=True, help="Name of a configured backend.  [default: all of them]")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--status", is_flag=True, help="Only say which steps are applied.")
+def migrate(config: Path | None, data_dir: str | None, names: tuple[str, ...], dry_run: bool, status: bool) -> None:
+    """Bring every configured backend to the schema of this release, step by step, under a lock.
+
+    The steps of a release run before it is started (a running service of the release before goes on). The embedded
+    database is also brought forward by every start.
 
     \b
-    Example: persistence migrate --data-dir /var/lib/persistence
-    Exit:    0 done, 78 the folder or a backend cannot be used
+    Example: persistence migrate --dry-run
+    Exit:    0 done, 78 a backend cannot be used
     """
     settings = load_settings(config, flags={"data_dir": data_dir})
+    for name in names:
+        if name not in settings.backends:
+            known = ", ".join(settings.backends)
+            raise click.BadParameter(f"there is no [backends.{name}]; configured are: {known}.", param_hint="--backend")
     from entrypoints.process import migrate as run
 
-    for name in asyncio.run(run(settings)):
-        click.echo(f"Backend {name} has the schema of this release.")
+    with (
+        on_interrupt(lambda: "what is done stays done; the same command goes on."),
+        waiting("Bringing the backends to the schema of this release"),
+    ):
+        found = asyncio.run(run(settings, names or settings.backends, look_only=dry_run or status))
+    if status:
+        rows = [(name, step.name, step.applied) for name, steps in found.items() for step in steps]
+        return print_table(("backend", "step", "applied"), rows)
+    for name, steps in found.items():
+        missing = [step.name for step in steps if not step.applied]
+        for step in missing:
+            click.echo(f"Backend {name}: {step} {'would be' if dry_run else 'is'} applied.")
+        if not missing or not dry_run:
+            click.echo(f"Backend {name} has the schema of this release.")
+    return None
 
 
 def announce(settings: Settings, url: str) -> None:
@@ -59,18 +98,24 @@ def announce(settings: Settings, url: str) -> None:
 
 def banner(settings: Settings, url: str) -> str:
     """What a person wants to know first; the command in it works as it stands."""
-    body = '{"sessions":[{"session_id":"s1","status":"pending","source_lang":"en","target_lang":"de"}]}'
     head, label = click.style("Persistence Service", bold=True), click.style
     return "\n".join(
         (
             "",
             f"  {head} is ready at {label(url, fg='cyan', underline=True)}",
             "",
+            f"  {label('docs', dim=True)}     {url}/docs",
             f"  {label('data', dim=True)}     {settings.data_folder}",
             f"  {label('promise', dim=True)}  journaled: an answered batch survives kill -9 and power loss",
+            *(
+                [f"  {label('drain', dim=True)}    by `persistence worker`, at least one"]
+                if settings.shared_partitions
+                else []
+            ),
             f"  {label('try', dim=True)}      curl -s {url}/api/v1/translation/sessions/batch \\",
-            "             -H 'Content-Type: application/json' \\",
-            f"             -d '{body}'",
+            "             -H 'Content-Type: application/json' -d '{\"sessions\": [{",
+            '               "session_id": "s1", "status": "pending",',
+            '               "source_lang": "en", "target_lang": "de"}]}\'',
             f"  {label('stop', dim=True)}     Ctrl-C",
             "",
         )

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import click
 import msgspec
 
+from entrypoints.cli.saying import one_line
+
 _WORDS = {True: "yes", False: "no"}
 _UNBOUNDED = 100_000  # columns where no terminal cuts: a pipe gets every cell whole
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_NAME_COLUMNS = 25  # of a report, before the values
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
 
 
@@ -25,7 +29,7 @@ def plain(value: object) -> str:
         return f"{value:,}"
     if isinstance(value, Mapping | list):
         value = msgspec.json.encode(value).decode()
-    text = _CONTROL.sub(" ", str(value))
+    text = one_line(str(value))
     found = _INSTANT.fullmatch(text)
     return f"{found[1]} {found[2]}" if found else text
 
@@ -54,6 +58,15 @@ def print_table(
     click.echo("\n".join(line.rstrip() for line in drawn.get().splitlines()))
 
 
+def print_report(value: object) -> None:
+    """Print a JSON object as indented lines; a terminal gets long values folded under their beginning."""
+    lines = report_lines(value)
+    if sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns
+        lines = [textwrap.fill(line, width, subsequent_indent=" " * _NAME_COLUMNS) for line in lines]
+    click.echo("\n".join(lines))
+
+
 def report_lines(value: object, indent: str = "") -> list[str]:
     """A JSON object as indented lines for a person."""
     lines: list[str] = []
@@ -61,5 +74,5 @@ def report_lines(value: object, indent: str = "") -> list[str]:
         if isinstance(item, Mapping) and item:
             lines += [f"{indent}{key}", *report_lines(item, indent + "  ")]
         else:
-            lines.append(f"{indent}{key:<{max(1, 24 - len(indent))}} {plain(item)}")
+            lines.append(f"{indent}{key:<{max(1, _NAME_COLUMNS - 1 - len(indent))}} {plain(item)}")
     return lines

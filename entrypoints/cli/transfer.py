@@ -3,40 +3,58 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import gzip
+import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING
 
 import click
 
 from domain.model.translation import SESSIONS, TASKS
-from entrypoints.cli.failures import CommandFailed, Exit
-from entrypoints.cli.options import url_option
-from entrypoints.cli.progress import records_progress
+from entrypoints.cli.asking import introduced
+from entrypoints.cli.failures import Exit, on_interrupt
+from entrypoints.cli.options import kind_argument, patience_option, url_option
+from entrypoints.cli.output import STDOUT, checked_name, opened
+from entrypoints.cli.progress import Report, records_progress
+from entrypoints.cli.saying import counted, say
+from entrypoints.client.failures import NotTheService
 from entrypoints.client.formats import FORMATS
 
 if TYPE_CHECKING:
-    from entrypoints.client.upload import Upload
+    from domain.model.collections import Collection
+    from entrypoints.client.upload import Gap, Upload
 
-SHOWN_REFUSALS = 20
-_EXISTING = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
+SHOWN = 20  # refusals or gaps that are named
+_EXISTING = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True, allow_dash=True)
+_NDJSON = (
+    'A file has one JSON object a line (NDJSON), such as {"task_id": "t1", "session_id": "s1", ...}; '
+    "ops/examples/csv_to_ndjson.py makes it from CSV."
+)
 
 
-@click.command(name="import", short_help="Send records from NDJSON files to a running service.")
+@click.command(name="import")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=_EXISTING)
 @url_option
-@click.option("--batch-size", default=100, show_default=True, type=click.IntRange(1, 10_000), help="Records a request.")
-@click.option("--in-flight", default=8, show_default=True, type=click.IntRange(1, 64), help="Requests at a time.")
-@click.option("--patience", default=60.0, show_default=True, type=click.FloatRange(0), help="Seconds to retry.")
+@click.option(
+    "--batch-size",
+    metavar="N",
+    type=click.IntRange(1, 10_000),
+    default=100,
+    show_default=True,
+    help="Records a request.",
+)
+@click.option(
+    "--in-flight", metavar="N", type=click.IntRange(1, 64), default=8, show_default=True, help="Requests at a time."
+)
+@patience_option
 def import_records(files: tuple[Path, ...], url: str, batch_size: int, in_flight: int, patience: float) -> int:
-    """Send records from NDJSON files (.gz too), sessions or tasks, to a running service.
+    """Send records from NDJSON files, sessions or tasks, to a running service.
 
-    A file holds one kind: its first record's task_id or session_id tells which. Refused connections, resets,
-    timeouts, 429 and 503 are retried. A record that the service refuses is named with its line, the others go on.
-    Sending a file again is harmless where records carry `updated_at`.
+    A file holds one kind: its first record's task_id or session_id tells which; gzip is told by its content, and - is
+    stdin. Refused connections, resets, timeouts, 429 and 503 are repeated, and nothing is taken twice by that. A record
+    that the service refuses is named with its line, the others go on. Sending a file again is harmless where records
+    carry `updated_at`.
 
     \b
     Example: persistence import sessions.ndjson tasks.ndjson.gz
@@ -46,34 +64,41 @@ def import_records(files: tuple[Path, ...], url: str, batch_size: int, in_flight
     from entrypoints.client.http import Client
     from entrypoints.client.upload import Upload
 
-    client = Client(url, patience_seconds=patience, connections=in_flight)
+    files = tuple(Path("/dev/stdin") if str(file) == "-" else file for file in files)
+    client = Client(url, patience_seconds=patience, connections=in_flight, on_trouble=say)
     upload = Upload(client, batch_size=batch_size, in_flight=in_flight)
 
     async def transfer() -> None:
         async with client:
-            with records_progress(sum(file.stat().st_size for file in files)) as progress:
+            with records_progress(_bytes_of(files)) as progress:
                 await upload.run(files, progress)
 
+    interrupted = False
     try:
         asyncio.run(transfer())
     except KeyboardInterrupt:
-        upload.cause = "interrupted"
-    return _summarise(upload)
+        interrupted = True
+    return _summarise(upload, interrupted=interrupted)
 
 
-@click.command(name="export", short_help="Write all sessions or tasks of a running service.")
-@click.argument("kind", type=click.Choice(["sessions", "tasks"]))
+@click.command(name="export")
+@kind_argument
 @click.option(
     *("-o", "--output"),
-    default="-",
-    callback=lambda *given: _named(given[-1]),
+    metavar="FILE",
+    default=STDOUT,
+    callback=lambda *given: checked_name(given[-1]),
     help="File to write, compressed where its name ends in .gz; - is stdout.",
 )
 @click.option(
-    "--format", "form", type=click.Choice([*FORMATS]), help="[default: csv for .csv and .csv.gz, else ndjson]"
+    "--format",
+    "form",
+    metavar="|".join(FORMATS),
+    type=click.Choice([*FORMATS]),
+    help="[default: csv for .csv and .csv.gz, else ndjson]",
 )
 @url_option
-@click.option("--patience", default=60.0, show_default=True, type=click.FloatRange(0), help="Seconds to retry.")
+@patience_option
 def export_records(kind: str, output: str, form: str | None, url: str, patience: float) -> None:
     """Write all sessions or tasks of a running service, in the order of their keys, as NDJSON or CSV.
 
@@ -83,75 +108,86 @@ def export_records(kind: str, output: str, form: str | None, url: str, patience:
     \b
     Example: persistence export tasks --output tasks.csv.gz
     Exit:    0 all written, 1 the file cannot be written,
-             69 the service does not answer
+             69 no service answers
     """
+    collection = SESSIONS if kind == SESSIONS.envelope else TASKS
+    form = form or ("csv" if output.removesuffix(".gz").endswith(".csv") else "ndjson")
+    place = "stdout" if output == STDOUT else output
+    said = {STDOUT: "what is on stdout is not all"}.get(output, f"{output} was not written")
+    with (
+        on_interrupt(lambda: f"{said}; the same command begins anew."),
+        records_progress(hidden=output == STDOUT and sys.stdout.isatty()) as progress,
+    ):
+        count = asyncio.run(_export(collection, output, form, url, patience, progress))
+    say(f"Exported {count:,} {kind} to {place}.")
+
+
+async def _export(collection: Collection, output: str, form: str, url: str, patience: float, progress: Report) -> int:
+    """Write every page as it comes; returns the number of records. Raises CommandFailed, ServiceUnreachable."""
     from entrypoints.client.download import Download
     from entrypoints.client.http import Client
 
-    collection = SESSIONS if kind == "sessions" else TASKS
-    lines = FORMATS[form or ("csv" if output.removesuffix(".gz").endswith(".csv") else "ndjson")](collection)
-
-    async def transfer() -> int:
-        count = 0
-        async with Client(url, patience_seconds=patience, connections=1) as client:
-            download = Download(client, collection)
-            with _sink(output) as sink, records_progress() as progress:
-                sink.write(lines.head)
-                async for page in download.pages():
-                    sink.write(lines.of(page))
-                    count += len(page)
-                    progress(count, 0, download.total)
-        return count
-
-    count = asyncio.run(transfer())
-    click.echo(f"Exported {count:,} {kind}" + ("." if output == "-" else f" to {output}."), err=True)
+    lines = FORMATS[form](collection)
+    count = 0
+    async with Client(url, patience_seconds=patience, connections=1, on_trouble=say) as client:
+        download = Download(client, collection)
+        with opened(output) as stream:
+            stream.write(lines.head)
+            async for page in download.pages():
+                stream.write(lines.of(page))
+                count += len(page)
+                progress(count, 0, download.total)
+    return count
 
 
-def _named(output: str) -> str:
-    if not Path(output).name:
-        raise click.BadParameter(f"{output!r} is not the name of a file.")
-    return output
+def _bytes_of(files: tuple[Path, ...]) -> int | None:
+    """The size of all files together; None where one of them is a pipe."""
+    found = [file.stat() for file in files]
+    return sum(each.st_size for each in found) if all(stat.S_ISREG(each.st_mode) for each in found) else None
 
 
-@contextlib.contextmanager
-def _sink(output: str) -> Iterator[BinaryIO]:
-    if output == "-":
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    path = Path(output)
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as raw:
-            if path.suffix == ".gz":
-                with gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=6) as stream:
-                    yield cast("BinaryIO", stream)
-            else:
-                yield raw
-        part.replace(path)
-    except OSError as error:
-        raise CommandFailed(f"{path} cannot be written: {error.strerror or error}.", Exit.INCOMPLETE) from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _summarise(upload: Upload) -> int:
-    rate = upload.acknowledged / upload.seconds if upload.seconds else 0.0
-    click.echo(f"Acknowledged {upload.acknowledged:,} records in {upload.seconds:.1f} s ({rate:,.0f} records/s).")
+def _summarise(upload: Upload, *, interrupted: bool) -> Exit:
+    rate = f" ({upload.acknowledged / upload.seconds:,.0f} records/s)" if upload.acknowledged and upload.seconds else ""
+    click.echo(f"Acknowledged {counted(upload.acknowledged, 'record')} in {upload.seconds:.1f} s{rate}.")
     if upload.refused:
-        click.echo(f"Refused {upload.refused:,} records:", err=True)
-        named = sorted(upload.refusals, key=lambda refusal: (refusal.file, refusal.line))
-        for refusal in named[:SHOWN_REFUSALS]:
-            click.echo(f"  {refusal.file}:{refusal.line}: {refusal.detail}", err=True)
-        if upload.refused > SHOWN_REFUSALS:
-            click.echo(f"  ... and more; the first {SHOWN_REFUSALS} are shown.", err=True)
+        _name_refusals(upload)
     if upload.gaps:
-        click.echo(f"Not acknowledged ({upload.cause}):", err=True)
-        for gap in upload.gaps:
-            place = f"lines {gap.first}-{gap.last}" if gap.last is not None else f"from line {gap.first} to the end"
-            click.echo(f"  {gap.file}: {place}", err=True)
-        click.echo(
-            "Send these files again when the service is back; what it has already does not count twice.", err=True
-        )
-        return Exit.INTERRUPTED if upload.cause == "interrupted" else Exit.INCOMPLETE
+        return _name_gaps(upload, interrupted=interrupted)
+    if not upload.acknowledged and not upload.refused:
+        say("There was no record to send.")
     return Exit.BAD_DATA if upload.refused else Exit.OK
+
+
+def _name_refusals(upload: Upload) -> None:
+    say(f"Refused {counted(upload.refused, 'line')}:")
+    named = sorted(upload.refusals, key=lambda refusal: (refusal.file, refusal.line))
+    _list([f"{refusal.file}:{refusal.line}: {refusal.detail}" for refusal in named], upload.refused)
+    if not upload.acknowledged and any(refusal.is_foreign for refusal in named):
+        say(_NDJSON)
+
+
+def _name_gaps(upload: Upload, *, interrupted: bool) -> Exit:
+    """Say what is not acknowledged, why, and how to go on."""
+    cause, again = str(upload.failure), "when the service is back"
+    if interrupted:
+        cause, again = "interrupted", "to go on"
+    elif isinstance(upload.failure, NotTheService):
+        cause, again = introduced(upload.failure), "to the service; --url names its address"
+    say(f"Not acknowledged ({cause}):")
+    _list([f"{gap.file}: {_place(gap)}" for gap in upload.gaps], len(upload.gaps))
+    say(f"Send these files again {again}; what the service has already does not count twice.")
+    return Exit.INTERRUPTED if interrupted else Exit.INCOMPLETE
+
+
+def _list(lines: Sequence[str], count: int) -> None:
+    """The first of ``count`` things that lines are about."""
+    for line in lines[:SHOWN]:
+        say(f"  {line}")
+    if count > SHOWN:
+        say(f"  ... and {count - SHOWN:,} more.")
+
+
+def _place(gap: Gap) -> str:
+    if gap.last is None:
+        return f"from line {gap.first} to the end"
+    return f"line {gap.first}" if gap.first == gap.last else f"lines {gap.first}-{gap.last}"

@@ -8,7 +8,6 @@ import msgspec
 
 from domain.model.collections import Collection
 from domain.model.query import MAX_PAGE_SIZE
-from entrypoints.client.failures import ServiceUnreachable
 from entrypoints.client.http import Client
 
 _UNFIT = 400
@@ -55,7 +54,7 @@ class Download:
             self._params["page_size"] = str(size // 2)  # a page of large records may be more than an answer holds
             answer = await self._client.request("GET", self._path, params=self._params | more)
         if not answer.ok:
-            raise ServiceUnreachable(f"the service answers {answer.status}: {answer.problem.detail}")
+            raise answer.refusal
         return answer.read(_Page)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import msgspec
 
@@ -16,6 +17,9 @@ from domain.model.translation import SESSIONS, TASKS
 KINDS = (TASKS, SESSIONS)  # a task has a session_id too: its own key decides
 PORTION_BYTES = 4 * 1024 * 1024
 _LONGEST_LINE = 2 * MAX_RECORD_BYTES
+_HOPELESS_LINES = 10  # so many lines without a record: this is a file of something else
+_GZIP_MAGIC = b"\x1f\x8b"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -47,17 +51,19 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     line: int
     detail: str
+    is_foreign: bool = False  # the line is nothing that could be a record
 
 
 def portions(path: Path, size: int) -> Iterator[Portion | Refusal]:
     """Cut a file into portions of at most ``size`` records; a line that cannot be a record is refused by itself.
 
-    The first record tells the kind of all. Memory is bounded by one portion. A pipe will do.
+    The first record tells the kind of all. Memory is bounded by one portion. A pipe will do, and so will gzip under
+    any name.
     """
     reader = _Reader(str(path), size)
     try:
         with path.open("rb") as raw:
-            for number, line in enumerate(_lines(raw, compressed=path.suffix == ".gz"), start=1):
+            for number, line in enumerate(_lines(raw), start=1):
                 yield from reader.take(number, line, raw.tell() if raw.seekable() else 0)
                 if reader.hopeless:
                     return
@@ -68,11 +74,22 @@ def portions(path: Path, size: int) -> Iterator[Portion | Refusal]:
     yield from reader.rest()
 
 
-def _lines(raw: BinaryIO, *, compressed: bool) -> Iterator[bytes]:
+def size_of(path: Path) -> int:
+    """The bytes of a file on disk; 0 where it has no size or is gone."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _lines(raw: BufferedReader) -> Iterator[bytes]:
     """The lines; only the beginning of one that is too long to be a record."""
-    readable = gzip.GzipFile(fileobj=raw) if compressed else raw
+    compressed = raw.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC)
+    readable = cast("BinaryIO", gzip.GzipFile(fileobj=raw)) if compressed else raw
+    mark = _BYTE_ORDER_MARK
     while line := readable.readline(_LONGEST_LINE):
-        yield line
+        yield line.removeprefix(mark)
+        mark = b""
         while _is_cut(line):
             line = readable.readline(_LONGEST_LINE)
 
@@ -90,6 +107,7 @@ class _Reader:
         self._file = file
         self._size = size
         self._envelope = ""
+        self._refused = 0
         self._position = 0
         self._records: list[bytes] = []
         self._lines: list[int] = []
@@ -103,7 +121,8 @@ class _Reader:
             return
         fault = self._fault(line, record)
         if fault:
-            yield Refusal(file=self._file, line=number, detail=fault)
+            yield Refusal(file=self._file, line=number, detail=fault, is_foreign=True)
+            yield from self._give_up()
             return
         if self._bytes + len(record) > PORTION_BYTES:
             yield from self.rest()
@@ -112,6 +131,13 @@ class _Reader:
         self._bytes += len(record)
         if len(self._records) == self._size:
             yield from self.rest()
+
+    def _give_up(self) -> Iterator[Refusal]:
+        """Read no further in a file that begins without a record, line after line."""
+        self._refused += 1
+        if not self._envelope and self._refused == _HOPELESS_LINES:
+            self.hopeless = True
+            yield self.end(f"after {_HOPELESS_LINES} lines without a record the rest is not read: not a file of NDJSON")
 
     def end(self, detail: str) -> Refusal:
         """The refusal of everything behind the last line."""

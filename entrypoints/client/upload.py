@@ -7,15 +7,18 @@ import time
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from pathlib import Path
+from uuid import uuid4
 
 import msgspec
 
+from entrypoints.client.aside import aside
 from entrypoints.client.failures import ServiceUnreachable
 from entrypoints.client.http import Answer, Client, ItemProblem
-from entrypoints.client.records import Portion, Refusal, portions
+from entrypoints.client.records import Portion, Refusal, portions, size_of
 
 KEPT_REFUSALS = 1000  # named in the summary; the others are only counted
 PATHS = {"sessions": "/api/v1/translation/sessions/batch", "tasks": "/api/v1/translation/tasks/batch"}
+_TERMS = {"on_error": "continue"}
 _SPLIT = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
 Progress = Callable[[int, int], None]
 
@@ -45,7 +48,7 @@ class Upload:
         self.acknowledged = 0
         self.refused = 0
         self.refusals: list[Refusal] = []
-        self.cause: str | None = None  # why the run ended early
+        self.failure: ServiceUnreachable | None = None  # why the run ended early
         self.seconds = 0.0
         self._client = client
         self._batch_size = batch_size
@@ -66,7 +69,11 @@ class Upload:
         return tuple(joined)
 
     async def run(self, files: Sequence[Path], progress: Progress) -> None:
-        """Send everything; ``progress`` is told the records acknowledged and the position in the files, in bytes."""
+        """Send everything; ``progress`` is told the records acknowledged and the position in the files, in bytes.
+
+        A file that is named twice is sent once.
+        """
+        files = tuple(dict.fromkeys(files))
         self._progress = progress
         begun = time.monotonic()
         behind = 0
@@ -76,19 +83,19 @@ class Upload:
             async with asyncio.TaskGroup() as group:
                 for file in files:
                     await self._send_file(group, file, behind)
-                    if self.cause is not None:
+                    if self.failure is not None:
                         break
-                    behind += file.stat().st_size
+                    behind += size_of(file)
         finally:
             self.seconds = time.monotonic() - begun
 
     async def _send_file(self, group: asyncio.TaskGroup, file: Path, behind: int) -> None:
-        for portion in portions(file, self._batch_size):
+        async for portion in aside(portions(file, self._batch_size)):
             if isinstance(portion, Refusal):
                 self._refuse(portion)
                 continue
             await self._slots.acquire()
-            if self.cause is not None:
+            if self.failure is not None:
                 return
             self._begin(portion)
             group.create_task(self._deliver(portion, behind))
@@ -104,7 +111,7 @@ class Upload:
         try:
             await self._send(portion)
         except ServiceUnreachable as error:
-            self.cause = self.cause or str(error)
+            self.failure = self.failure or error
         else:
             self._open.pop((portion.file, portion.lines[0]))
             self._progress(self.acknowledged, behind + portion.position)
@@ -112,8 +119,7 @@ class Upload:
             self._slots.release()
 
     async def _send(self, portion: Portion) -> None:
-        path = PATHS[portion.envelope]
-        answer = await self._client.request("POST", path, params={"on_error": "continue"}, body=portion.body)
+        answer = await self._post(portion)
         if answer.status == HTTPStatus.ACCEPTED:
             taken = answer.read(_Taken)
             self.acknowledged += taken.count
@@ -123,12 +129,17 @@ class Upload:
         elif answer.status in _SPLIT:
             await self._take_apart(portion, answer)
         else:
-            raise ServiceUnreachable(f"the service answers {answer.status}: {answer.problem.detail}")
+            raise answer.refusal
+
+    async def _post(self, portion: Portion) -> Answer:
+        """Under a key of its own: where the answer is lost, the service tells it again and takes nothing twice."""
+        path = PATHS[portion.envelope]
+        return await self._client.request("POST", path, params=_TERMS, body=portion.body, key=uuid4().hex)
 
     async def _take_apart(self, portion: Portion, answer: Answer) -> None:
         """The request as a whole was refused: halve it until the record that spoils it is alone."""
         if len(portion.records) == 1:
-            self._refuse(Refusal(file=portion.file, line=portion.lines[0], detail=answer.problem.detail))
+            self._refuse(Refusal(file=portion.file, line=portion.lines[0], detail=_said(answer)))
             return
         for half in portion.halves():
             await self._send(half)
@@ -138,7 +149,8 @@ class Upload:
         for error in errors:
             _, _, index, *field = [*error.pointer.split("/"), "", ""][:4]
             if index.isdecimal() and int(index) < len(portion.records):
-                faults.setdefault(int(index), f"{field[0]}: {error.detail}" if field[0] else error.detail)
+                unnamed_field = field[0] and f"`{field[0]}`" not in error.detail
+                faults.setdefault(int(index), f"{field[0]}: {error.detail}" if unnamed_field else error.detail)
         for place, detail in list(faults.items())[:count]:
             self._refuse(Refusal(file=portion.file, line=portion.lines[place], detail=detail))
         unnamed = count - len(faults)
@@ -151,3 +163,11 @@ class Upload:
         self.refused += count
         if len(self.refusals) < KEPT_REFUSALS:
             self.refusals.append(refusal)
+
+
+def _said(answer: Answer) -> str:
+    """Why a request was refused; a proxy before the service does not always say it."""
+    try:
+        return answer.problem.detail
+    except ServiceUnreachable:
+        return f"refused with status {answer.status}"

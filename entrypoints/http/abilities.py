@@ -5,12 +5,13 @@ from __future__ import annotations
 from domain.errors import AbilityMissing
 from domain.model.collections import Collection
 from domain.services.registry import StorageBackendRegistry
-from ports.abilities import ConditionalWrites, Counting, Scanning
+from ports.abilities import ConditionalWrites, Counting, Dumping, Scanning
 
 ABILITIES: dict[str, type] = {
     "conditional_writes": ConditionalWrites,
     "counting": Counting,
     "scanning": Scanning,
+    "dumping": Dumping,
 }
 
 

@@ -14,15 +14,14 @@ from entrypoints.http import list_parameters
 from entrypoints.http.call import Call
 from entrypoints.http.list_parameters import ListRequest
 from entrypoints.http.media import JSON
-from entrypoints.http.wire import Document
+from entrypoints.http.wire import Document, body_of
 
 WRITE_SECONDS = 30.0  # a reader that takes nothing for so long is gone
 
 
 def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """``content``: whatever msgspec encodes."""
-    body = msgspec.json.encode(content)
-    return web.Response(body=body, status=status, headers={"Content-Type": JSON, **(headers or {})})
+    return web.Response(body=body_of(content), status=status, headers={"Content-Type": JSON, **(headers or {})})
 
 
 def page_response(call: Call, asked: ListRequest, result: QueryResult) -> web.Response:
@@ -54,11 +53,11 @@ async def streamed_response(
     response = web.StreamResponse(headers={"Content-Type": JSON, **common_headers(call)})
     call.stream = response
     await response.prepare(call.request)
-    await _write(response, msgspec.json.encode(head)[:-1] + f',"{member}":['.encode() + _items(first))
+    await write(response, msgspec.json.encode(head)[:-1] + f',"{member}":['.encode() + _items(first))
     async for portion in portions:
         if portion:
-            await _write(response, b"," + _items(portion))
-    await _write(response, b"]}")
+            await write(response, b"," + _items(portion))
+    await write(response, b"]}\n")
     await response.write_eof()
     return response
 
@@ -72,6 +71,7 @@ def _items(portion: Sequence[Document]) -> bytes:
     return msgspec.json.encode(portion)[1:-1]
 
 
-async def _write(response: web.StreamResponse, data: bytes) -> None:
+async def write(response: web.StreamResponse, data: bytes) -> None:
+    """Send some of an answer. Raises TimeoutError where its reader takes nothing."""
     async with asyncio.timeout(WRITE_SECONDS):
         await response.write(data)

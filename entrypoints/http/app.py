@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
-import msgspec
 from aiohttp import web
 
 from domain.model.observations import RequestServed
@@ -17,6 +16,7 @@ from entrypoints.http.openapi.document import document
 from entrypoints.http.resource import Resource
 from entrypoints.http.routes import ROUTES, Route
 from entrypoints.http.services import Services
+from entrypoints.http.wire import body_of
 
 SERVICES = web.AppKey("services", Services)
 CALL = web.RequestKey("call", Call)
@@ -26,7 +26,7 @@ def create_app(services: Services) -> web.Application:
     """Bind every route to the services. Raises UnknownCollection where a route's collection is not declared."""
     app = web.Application(middlewares=[serve])
     app[SERVICES] = services
-    app[DESCRIPTION] = msgspec.json.encode(document(services.about.version))
+    app[DESCRIPTION] = body_of(document(services.about.version))
     resources = {collection.name: Resource(collection) for collection in services.registry.collections}
     for route in ROUTES:
         if route.collection is not None:

@@ -55,7 +55,7 @@ class Call:
     @property
     def origin(self) -> Origin:
         """The request as far as the services care."""
-        return Origin(trace=self.trace)
+        return Origin(peer=self.request.remote, trace=self.trace)
 
 
 def request_id_of(sent: str | None, services: Services) -> str:

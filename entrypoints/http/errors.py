@@ -6,7 +6,6 @@ import math
 import traceback
 from collections.abc import Iterator
 
-import msgspec
 from aiohttp import web
 
 from domain import errors
@@ -16,7 +15,7 @@ from domain.model.records import Record
 from entrypoints.http.call import Call
 from entrypoints.http.media import ACCEPT_PATCH, ACCEPT_POST
 from entrypoints.http.preconditions import quoted
-from entrypoints.http.wire import Document
+from entrypoints.http.wire import Document, body_of
 
 PROBLEM = "application/problem+json"
 
@@ -24,15 +23,20 @@ STATUS: dict[type[PersistenceError], int] = {  # the nearest class in an error's
     errors.InvalidRequest: 400,
     errors.BodyTooSlow: 408,
     errors.InvalidRecords: 422,
+    errors.DigestMismatch: 422,
+    errors.IdempotencyKeyReused: 422,
     errors.PayloadTooLarge: 413,
     errors.UnsupportedMediaType: 415,
     errors.NotFound: 404,
     errors.MethodNotAllowed: 405,
     errors.Conflict: 409,
     errors.PreconditionFailed: 412,
+    errors.RangeNotSatisfiable: 416,
     errors.AbilityMissing: 501,
     errors.Unavailable: 503,
+    errors.SlowDown: 429,
     errors.RecordRefused: 422,
+    errors.StartFailure: 422,  # of a configuration that is to be reloaded
     errors.DeadlineExceeded: 504,
     PersistenceError: 500,
 }
@@ -44,7 +48,7 @@ def problem_response(error: Exception, call: Call) -> web.Response:
     call.error = problem.code
     status = status_of(type(problem))
     response = web.Response(
-        status=status, body=msgspec.json.encode(_document(problem, status, call)), headers={"Content-Type": PROBLEM}
+        status=status, body=body_of(_document(problem, status, call)), headers={"Content-Type": PROBLEM}
     )
     response.headers.update(_headers(problem, call))
     if isinstance(error, web.HTTPMethodNotAllowed):
@@ -59,9 +63,7 @@ def protocol_problem(status: int) -> web.Response:
     )
     problem = broken if status == 400 else errors.UnexpectedFailure()
     document = summary(problem) | {"status": status, "cure": type(problem).cure}
-    response = web.Response(
-        status=status, body=msgspec.json.encode(document), headers={"Content-Type": PROBLEM, "Server": ""}
-    )
+    response = web.Response(status=status, body=body_of(document), headers={"Content-Type": PROBLEM, "Server": ""})
     response.force_close()
     return response
 
@@ -146,8 +148,10 @@ def _document(problem: PersistenceError, status: int, call: Call) -> Document:
 
 
 def _headers(problem: PersistenceError, call: Call) -> dict[str, str]:
-    if isinstance(problem, errors.Unavailable):
+    if isinstance(problem, errors.Unavailable | errors.IdempotencyKeyInProgress):
         return {"Retry-After": str(max(1, math.ceil(problem.retry_after or 1)))}
+    if isinstance(problem, errors.RangeNotSatisfiable):
+        return {"Content-Range": f"bytes */{problem.size}"}
     if isinstance(problem, errors.UnsupportedMediaType):
         accept = {"Accept-Patch": ACCEPT_PATCH} if call.request.method == "PATCH" else {"Accept-Post": ACCEPT_POST}
         return {**accept, "Accept-Encoding": "gzip"}

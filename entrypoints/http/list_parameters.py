@@ -34,7 +34,6 @@ from domain.model.query import (
     SortValue,
     decode_cursor,
     encode_cursor,
-    operand_type,
     values_at,
 )
 from domain.model.records import Record
@@ -94,8 +93,7 @@ def parse(collection: Collection, pairs: Pairs, *fixed: Condition) -> ListReques
     )
     anchor = None
     if "cursor" in control:
-        types = tuple(operand_type(collection.by_name[key.field]) for key in sort)
-        place = decode_cursor(query, control["cursor"], types)
+        place = decode_cursor(query, control["cursor"], [collection.by_name[key.field] for key in sort])
         if isinstance(place, Anchor):
             anchor = place
         else:

@@ -8,6 +8,7 @@ from domain.errors import UnsupportedMediaType
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
+OCTETS = "application/octet-stream"
 MERGE_PATCH = "application/merge-patch+json"
 ACCEPT_POST = f"{JSON}, {NDJSON}"
 ACCEPT_PATCH = f"{MERGE_PATCH}, {JSON}"

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import msgspec
 
-from domain.errors import InvalidRecords, ItemError, MalformedBody
-from domain.model.policies import MAX_BATCH_BYTES, MAX_RECORD_BYTES
+from domain.errors import InvalidRecords, ItemError, MalformedBody, PayloadTooLarge
+from domain.model.acks import Ack
+from domain.model.changes import Acceptance
+from domain.model.policies import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, MAX_RECORD_BYTES
 from domain.model.receipts import Receipt
 from domain.services import strict_json
 from domain.services.faults import MAX_ERRORS
+from domain.services.idempotency import Attempt
+from entrypoints.http.acks import Terms
 from entrypoints.http.body import BodyReader
 from entrypoints.http.call import Call
+from entrypoints.http.idempotency import digest
 from entrypoints.http.resource import moved
 from entrypoints.http.wire import Document
 
@@ -85,12 +90,18 @@ class LineReader:
         return InvalidRecords(fault.detail, errors=(fault,))
 
 
-class Intake:
-    """Takes frame after frame, and remembers what stays if a later one is refused."""
+class NdjsonStream:
+    """Takes frame after frame, and remembers what stays if a later one is refused.
 
-    def __init__(self, call: Call, *, partial: bool) -> None:
+    Under an idempotency key each frame of lines is a part of the request: those that were taken before are passed over.
+    """
+
+    def __init__(self, call: Call, terms: Terms, attempt: Attempt) -> None:
+        self.kept: list[Acceptance] = []  # with ``ack=stored``: whose records want a verdict
         self._call = call
-        self._partial = partial
+        self._terms = terms
+        self._attempt = attempt
+        self._part = 0
         self._receipts: list[Receipt] = []
         self._errors: list[ItemError] = []
         call.accepted = 0
@@ -101,36 +112,47 @@ class Intake:
         lines = LineReader(BodyReader(self._call, bodies))
         while (frame := await lines.frame()).texts:
             await self._take(frame)
+            self._part += 1
             bodies.release(self._call)
         if not self._receipts:
             detail = "No record was taken." if self._errors else "The body has no line with a record."
             raise InvalidRecords(detail, errors=tuple(self._errors))
-        answer: Document = {
-            "status": "accepted",
+        told: Document = {
             "count": self._call.accepted,
             "receipt": self._call.receipt,  # the last: when it is applied, all before it are
             "receipts": [str(receipt) for receipt in self._receipts],
-            "ack": "journaled",
         }
-        return answer | ({"errors": self._errors} if self._partial else {})
+        return told | ({"errors": self._errors} if self._terms.partial else {})
 
     async def _take(self, lines: Lines) -> None:
+        call, terms = self._call, self._terms
+        if terms.ack is Ack.STORED and (call.accepted or 0) + len(lines.texts) > MAX_BATCH_RECORDS:
+            raise PayloadTooLarge(f"With `ack=stored`, at most {MAX_BATCH_RECORDS} records are taken at once.")
+        whole = digest(call, b"\n".join(lines.texts)) if self._attempt.has_key else None
         lines = self._sound(lines)
         if not lines.texts:
             return
-        call = self._call
-        payload = b"[" + b",".join(lines.texts) + b"]"
         try:
-            acceptance = await call.services.buffer.accept(
-                call.resource.collection, payload, partial=self._partial, origin=call.origin
+            acceptance = await call.services.intake.take(
+                call.resource.collection,
+                b"[" + b",".join(lines.texts) + b"]",
+                partial=terms.partial,
+                ack=terms.ack,
+                origin=call.origin,
+                attempt=self._attempt,
+                part=self._part,
+                digest=whole,
             )
         except InvalidRecords as problem:
             self._refuse(_by_line(problem.errors, lines))
             return
         self._note(_by_line(acceptance.errors, lines))
-        self._keep(acceptance.receipt)
+        self._keep(acceptance)
 
-    def _keep(self, receipt: Receipt) -> None:
+    def _keep(self, acceptance: Acceptance) -> None:
+        if self._terms.ack is Ack.STORED:
+            self.kept.append(acceptance)
+        receipt = acceptance.receipt
         call, last = self._call, self._receipts[-1] if self._receipts else None
         if last and (last.lane, last.epoch, last.last + 1) == (receipt.lane, receipt.epoch, receipt.first):
             self._receipts[-1] = msgspec.structs.replace(last, last=receipt.last)
@@ -157,7 +179,7 @@ class Intake:
         return sound
 
     def _refuse(self, faults: list[ItemError]) -> None:
-        if self._partial:
+        if self._terms.partial:
             self._note(faults)
             return
         taken = self._call.accepted or 0

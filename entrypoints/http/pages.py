@@ -51,12 +51,22 @@ def template(name: str) -> Template:
     return Template((_STATIC / name).read_text(encoding="utf-8"))
 
 
-def filled(page: Template, texts: Mapping[str, str]) -> web.Response:
-    """The page with these texts in it; a word between backticks is shown as code."""
+def filled(page: Template, texts: Mapping[str, str], markup: Mapping[str, str] | None = None) -> web.Response:
+    """The page with these texts in it; a word between backticks is shown as code. ``markup`` is put in as it is."""
     shown = {name: _CODE.sub(r"<code>\1</code>", html.escape(text)) for name, text in texts.items()}
-    body = page.substitute(shown).encode()
+    body = page.substitute(shown, **(markup or {})).encode()
     headers = {**HEADERS, "Content-Type": f"{HTML}; charset=utf-8", "Vary": "Accept"}
     return web.Response(body=body, headers=headers)
+
+
+def terms(pairs: Mapping[str, str]) -> str:
+    """Names and what is said of them, as the inside of a ``<dl>``."""
+    return "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd>\n" for name, text in pairs.items())
+
+
+def links(addresses: Mapping[str, str]) -> str:
+    """Links by what they are called."""
+    return "\n".join(f'<a href="{html.escape(to)}">{html.escape(name)}</a>' for name, to in addresses.items())
 
 
 def is_wanted(request: web.Request) -> bool:

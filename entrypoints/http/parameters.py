@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from urllib.parse import parse_qsl
 
@@ -11,6 +12,7 @@ from domain.errors import InvalidParameter
 
 Pairs = Sequence[tuple[str, str]]
 MAX_PARAMETERS = 500
+MAX_SECONDS = 300.0
 
 
 def pairs_of(request: web.Request) -> Pairs:
@@ -61,3 +63,17 @@ def whole(values: Mapping[str, str], name: str, default: int, lowest: int, highe
     if not (text.isascii() and text.isdigit() and len(text) <= 18 and lowest <= int(text) <= highest):
         raise InvalidParameter(f"`{name}` is a whole number from {lowest} to {highest}, not {text[:80]!r}.")
     return int(text)
+
+
+def seconds(values: Mapping[str, str], name: str, default: float, highest: float = MAX_SECONDS) -> float:
+    """A time to wait, above 0. Raises InvalidParameter, naming it."""
+    text = values.get(name)
+    if text is None:
+        return default
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not 0 < found <= highest:
+        raise InvalidParameter(f"`{name}` is a number of seconds above 0, at most {highest:g}.")
+    return found

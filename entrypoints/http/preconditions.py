@@ -37,6 +37,17 @@ def is_unchanged(request: web.Request, tag: str) -> bool:
     return tags is not None and (tags == ["*"] or tag in [found.removeprefix("W/") for found in tags])
 
 
+def is_only_new(request: web.Request) -> bool:
+    """Whether a write is for a record that there is not yet: ``If-None-Match: *``, which is all a write can mean by it.
+
+    Raises InvalidParameter.
+    """
+    tags = _tags(request, "If-None-Match")
+    if tags not in (None, ["*"]):
+        raise InvalidParameter("On a write `If-None-Match` is `*`: only where there is none yet.")
+    return tags is not None
+
+
 def refuse(request: web.Request, *names: str) -> None:
     """For addresses that do not look at these conditions: one that is passed over is no protection."""
     for name in names:

@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from aiohttp import web
 
+from domain.model.files import FILES
 from domain.model.translation import SESSIONS, TASKS
 from entrypoints.http.call import Call
-from entrypoints.http.handlers import documents, probes, receipts, records, system, translation
+from entrypoints.http.handlers import dead_letters, documents, files, probes, receipts, records, system, translation
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 RESERVED = ("batch", "query", "aggregate", "export")  # words of the API, which win over a record's id
@@ -22,11 +23,12 @@ class Route(msgspec.Struct, frozen=True):
     template: str
     handler: Handler
     collection: str | None = None  # whose records it is about
+    reserved: tuple[str, ...] = RESERVED  # words that are no ids here
 
     @property
     def pattern(self) -> str:
         """The router's pattern: an id is anything but a reserved word."""
-        free = f":(?!(?:{'|'.join(RESERVED)})(?:/|\\Z))[^/]+"
+        free = f":(?!(?:{'|'.join(self.reserved)})(?:/|\\Z))[^/]+"
         return self.template.replace("_id}", f"_id{free}}}")
 
 
@@ -34,7 +36,9 @@ _API = "/api/v1"
 _SESSIONS = f"{_API}/translation/sessions"
 _TASKS = f"{_API}/translation/tasks"
 _RECOVERY = f"{_API}/translation/recovery"
+_FILES = f"{_API}/storage/files"
 _SYSTEM = f"{_API}/system"
+_LETTERS = f"{_SYSTEM}/dead-letters"
 
 ROUTES = (
     Route("POST", f"{_SESSIONS}/batch", records.accept, SESSIONS.name),
@@ -52,12 +56,31 @@ ROUTES = (
     Route("DELETE", f"{_TASKS}/{{task_id}}", records.delete, TASKS.name),
     Route("GET", f"{_RECOVERY}/incomplete-sessions", translation.incomplete_sessions, SESSIONS.name),
     Route("POST", f"{_RECOVERY}/restore/{{session_id}}", translation.restore, SESSIONS.name),
+    Route("POST", _FILES, files.create_file, FILES.name),
+    Route("GET", _FILES, records.find, FILES.name),
+    Route("PUT", f"{_FILES}/{{file_id}}", files.put_file, FILES.name),
+    Route("GET", f"{_FILES}/{{file_id}}", files.file_content, FILES.name),
+    Route("DELETE", f"{_FILES}/{{file_id}}", records.delete, FILES.name),
+    Route("GET", f"{_FILES}/{{file_id}}/info", records.get, FILES.name),
     Route("GET", f"{_API}/receipts/{{receipt}}", receipts.status),
     Route("GET", f"{_SYSTEM}/info", system.info),
     Route("GET", f"{_SYSTEM}/health", system.health),
     Route("GET", f"{_SYSTEM}/stats", system.stats),
     Route("GET", f"{_SYSTEM}/buffers", system.buffers),
+    Route("POST", f"{_SYSTEM}/buffers/{{collection}}/prepare", system.prepare),
+    Route("POST", f"{_SYSTEM}/buffers/{{collection}}/hold", system.hold),
+    Route("POST", f"{_SYSTEM}/buffers/{{collection}}/release", system.release),
+    Route("POST", f"{_SYSTEM}/buffers/{{collection}}/follow", system.follow),
     Route("POST", f"{_SYSTEM}/flush", system.flush),
+    Route("GET", f"{_SYSTEM}/backends", system.backends),
+    Route("GET", f"{_SYSTEM}/routes", system.routes),
+    Route("POST", f"{_SYSTEM}/reload", system.reload),
+    Route("GET", _LETTERS, dead_letters.find),
+    Route("DELETE", _LETTERS, dead_letters.purge_many),
+    Route("POST", f"{_LETTERS}/replay", dead_letters.replay_many),
+    Route("GET", f"{_LETTERS}/{{letter_id}}", dead_letters.get, reserved=("replay",)),
+    Route("DELETE", f"{_LETTERS}/{{letter_id}}", dead_letters.purge, reserved=("replay",)),
+    Route("POST", f"{_LETTERS}/{{letter_id}}/replay", dead_letters.replay, reserved=("replay",)),
     Route("GET", "/", probes.root),
     Route("GET", "/health/live", probes.live),
     Route("GET", "/health/ready", probes.ready),

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
+import os
+import socket
+from collections.abc import Callable, Iterator
 
 from aiohttp import web
 
 from domain.errors import AddressInUse, InvalidConfiguration
-from entrypoints.http.app import create_app
 from entrypoints.http.errors import protocol_problem
-from entrypoints.http.services import Services
 
 KEEPALIVE_SECONDS = 75.0  # also cuts who connects and says nothing, or never ends a header
 LINGER_SECONDS = 1.0  # how long an unread body is drained, so that its sender still gets the answer
@@ -26,15 +28,20 @@ class HttpServer:
 
     def __init__(
         self,
-        services: Services,
+        app: Callable[[], web.Application],
         *,
         host: str = "127.0.0.1",
         port: int = 8080,
         keepalive_seconds: float = KEEPALIVE_SECONDS,
         finish_seconds: float = 5.0,
+        section: str = "server",
     ) -> None:
-        """``port`` 0: any free one; ``finish_seconds``: for requests on their way when the listener closes."""
-        self._services = services
+        """``app``: made anew at each opening; ``port`` 0: any free one.
+
+        ``finish_seconds``: for requests on their way when the listener closes; ``section``: of the configuration.
+        """
+        self._app = app
+        self._section = section
         self._host = host
         self._port = port
         self._keepalive = keepalive_seconds
@@ -43,18 +50,28 @@ class HttpServer:
         self._listener: asyncio.Server | None = None
 
     async def open(self) -> None:
-        """Listen. Raises AddressInUse, InvalidConfiguration for an address that is not this machine's."""
-        runner = web.AppRunner(create_app(self._services), shutdown_timeout=self._finish)
+        """Take the address; nobody is answered yet.
+
+        Raises AddressInUse, InvalidConfiguration for an address that is not this machine's.
+        """
+        self._runner = runner = web.AppRunner(self._app(), shutdown_timeout=self._finish)
         await runner.setup()
         loop = asyncio.get_running_loop()
-        try:
+        with _refusals(self._section, self._host, self._port):
             self._listener = await loop.create_server(
-                lambda: self._connection(runner, loop), self._host, self._port, backlog=BACKLOG, reuse_address=True
+                lambda: self._connection(runner, loop),
+                *(self._host, self._port),
+                backlog=BACKLOG,
+                reuse_address=True,
+                start_serving=False,
             )
-        except OSError as error:
-            await runner.cleanup()
-            raise _refused(error, self._host, self._port) from error
-        self._runner = runner
+
+    async def listen(self) -> None:
+        """Answer from here on. Raises as ``open``."""
+        if self._listener is None:
+            raise RuntimeError("the server is not open")
+        with _refusals(self._section, self._host, self._port):
+            await self._listener.start_serving()
 
     async def close(self) -> None:
         """Close the listener, finish the requests that are on their way, close the connections."""
@@ -106,7 +123,16 @@ class _Connection(web.RequestHandler):
         return protocol_problem(status)
 
 
-def _refused(error: OSError, host: str, port: int) -> AddressInUse | InvalidConfiguration:
-    if error.errno == errno.EADDRINUSE:
-        return AddressInUse(f"Port {port} on {host} is taken by another process.")
-    return InvalidConfiguration(f"server.host, server.port: cannot listen on {host}:{port}: {error.strerror}.")
+@contextlib.contextmanager
+def _refusals(section: str, host: str, port: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise AddressInUse(f"Port {port} on {host} is taken by another process.") from error
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        raise InvalidConfiguration(
+            f"{section}.host, {section}.port: cannot listen on {host}:{port}: {reason}."
+        ) from error
+    except UnicodeError as error:
+        raise InvalidConfiguration(f"{section}.host: {host!r} is not the name of a host.") from error

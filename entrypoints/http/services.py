@@ -8,11 +8,17 @@ from datetime import datetime
 
 from domain.services.buffer import BufferManager
 from domain.services.changes import ChangeService
+from domain.services.dead_letters import DeadLetterService
 from domain.services.flush import FlushEngine
+from domain.services.intake import Intake
 from domain.services.query import QueryService
 from domain.services.receipts import ReceiptService
 from domain.services.recovery import RecoveryService
 from domain.services.registry import StorageBackendRegistry
+from domain.services.trail import Trail
+from entrypoints.backends import Backends
+from entrypoints.filing import Filing
+from entrypoints.holds import Holds
 from entrypoints.http.body import Bodies
 from ports.ambient import Clock, Ids, Observer
 
@@ -30,13 +36,19 @@ class About:
 class Services:
     """Everything a handler may call."""
 
+    backends: Backends
     registry: StorageBackendRegistry
     buffer: BufferManager
+    intake: Intake
     flush: FlushEngine
+    holds: Holds
+    trail: Trail
     changes: ChangeService
     query: QueryService
     recovery: RecoveryService
     receipts: ReceiptService
+    dead_letters: DeadLetterService
+    filing: Filing
     observer: Observer
     clock: Clock
     ids: Ids

@@ -11,11 +11,16 @@ import msgspec
 
 from domain.model.changes import SessionProgress
 from domain.model.collections import Collection, FieldType
-from domain.model.receipts import ReceiptStatus
+from domain.model.receipts import ReceiptStatus, WriteException
 from domain.model.records import Record
 from domain.services.query_rules import REVISION
 
 Document = dict[str, Any]  # a JSON object on its way out
+
+
+def body_of(content: Any) -> bytes:
+    """``content``, whatever msgspec encodes, as the body of an answer; it ends its line, as a shell likes it."""
+    return msgspec.json.encode(content) + b"\n"
 
 
 def instant(moment: datetime) -> str:
@@ -54,6 +59,11 @@ def progress(found: SessionProgress) -> Document:
     }
 
 
+def problem_of(exception: WriteException) -> Document:
+    """Why a record is not the stored state."""
+    return {"type": f"/problems/{exception.code}", "code": exception.code, "detail": exception.detail}
+
+
 def receipt(status: ReceiptStatus) -> Document:
     """What became of a request; ``index`` counts its records from 0."""
     exceptions = [
@@ -61,7 +71,7 @@ def receipt(status: ReceiptStatus) -> Document:
             "index": found.sequence - status.receipt.first,
             "key": found.key,
             "verdict": found.verdict,
-            "problem": {"type": f"/problems/{found.code}", "code": found.code, "detail": found.detail},
+            "problem": problem_of(found),
         }
         for found in status.exceptions
     ]

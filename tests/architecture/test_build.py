@@ -6,13 +6,16 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from entrypoints.version import VERSION
 from tests.architecture.house import ROOT
 
-LOCKS = [ROOT / "ops" / "requirements.lock", ROOT / "ops" / "requirements-dev.lock"]
+LOCKS = [ROOT / "ops" / f"requirements{group}.lock" for group in ("", "-drivers", "-dev", "-bench")]
 
 
 def pins(lock):
@@ -30,9 +33,20 @@ def test_a_lock_names_hashes_and_no_hosts(lock):
         assert "--hash=sha256:" in requirement
 
 
-def test_development_runs_on_what_is_shipped():
-    runtime, develop = map(pins, LOCKS)
-    assert runtime.items() <= develop.items()
+def test_development_and_benchmarks_run_on_what_is_shipped():
+    runtime, drivers, develop, bench = (pins(lock).items() for lock in LOCKS)
+    assert runtime < drivers < develop < bench, "`make lock` brings them together again"
+
+
+def test_a_lock_is_whole_on_the_oldest_python():
+    pinned, oldest = pins(LOCKS[2]), {"python_version": "3.11", "python_full_version": "3.11.0", "extra": ""}
+    needed = {
+        canonicalize_name(requirement.name)
+        for name in pinned
+        for requirement in map(Requirement, metadata.requires(name) or ())
+        if requirement.marker is None or requirement.marker.evaluate(oldest)
+    }
+    assert needed - pinned.keys() == set()
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ def test_a_forbidden_import_breaks_the_contracts(tmp_path):
     assert "domain.services is not allowed to import adapters" in result.stdout
 
 
+@pytest.mark.slow
 def test_every_module_can_be_imported_alone():
     names = [name_of(path) for path in sources() if not name_of(path).endswith("__main__")]
     result = subprocess.run(

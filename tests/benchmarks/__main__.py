@@ -1,220 +1,152 @@
-"""``make bench``: what the service reaches beside bare drivers, from one run. Nothing here is asserted by a test."""
+"""``make bench``: measure the service beside bare drivers and a peer; write a page with curves."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import json
-import os
 import signal
-import socket
-import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
-from statistics import median
-from tempfile import TemporaryDirectory, TemporaryFile
+from tempfile import TemporaryDirectory
 
+import msgspec
 from rich.console import Console
-from rich.table import Table
 
-from tests.benchmarks import bodies, drain, load, yardsticks
+from tests.benchmarks import drain, kills, machine, memory, page, server_drain, sweep, tables
+from tests.benchmarks.plan import FULL, QUICK, Plan
+from tests.benchmarks.results import Results
 
-PATH = "/api/v1/translation/tasks/batch"
-WAITING = {  # a drain that does not begin while the run lasts
-    "PERSISTENCE__BUFFER__LINGER_SECONDS": "600",
-    "PERSISTENCE__BUFFER__MAX_AGE_SECONDS": "600",
-    "PERSISTENCE__BUFFER__BATCH_RECORDS": "100000000",
-    "PERSISTENCE__BUFFER__BATCH_RECORDS_MAX": "100000000",
-    "PERSISTENCE__BUFFER__BATCH_BYTES": "1000000000",
-}
-FULL = 1_000_000  # records that fill any buffer
-console = Console(width=120)
+Say = Callable[[str], None]
+NEEDED = ("aiosqlite", "fastapi", "httptools", "matplotlib", "uvicorn", "uvloop")
+MEASUREMENTS, PAGE = "measurements.json", "benchmarks.md"
+console = Console(width=None if sys.stdout.isatty() else 120)
 
 
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def process(*arguments: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A server process that answers on the port. Raises RuntimeError with its last words where it does not."""
-    with TemporaryFile() as words:
-        child = subprocess.Popen([sys.executable, *arguments], stdout=words, stderr=words)
-        try:
-            for _ in range(200):
-                if child.poll() is not None or _answers(port):
-                    break
-                time.sleep(0.05)
-            if not _answers(port):
-                words.seek(0)
-                raise RuntimeError(f"{arguments} does not answer: {words.read()[-500:]!r}")
-            yield child
-        finally:
-            child.send_signal(signal.SIGTERM)
-            child.wait(60)
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-@contextmanager
-def service(folder: Path, port: int, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The product, on its embedded default but for ``settings``."""
-    os.environ.update(settings)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    options = _options(arguments)
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        return _fail(78, f"Missing: {', '.join(missing)}. `make bench` installs them.")
     try:
-        arguments = ("-m", "entrypoints.cli", "serve", "--port", str(port), "--data-dir", str(folder))
-        with process(*arguments, port=port) as child:
-            yield child
-    finally:
-        for name in settings:
-            del os.environ[name]
+        options.output.mkdir(parents=True, exist_ok=True)
+        results = _read(options.output / MEASUREMENTS) if options.redraw else _measure(options)
+        _write(results, options.output)
+    except KeyboardInterrupt:
+        return _fail(130, "Interrupted; nothing was written.")
+    except (ConnectionError, TimeoutError, RuntimeError) as error:
+        return _fail(70, f"A server failed, and nothing was written: {error}")
+    except OSError as error:
+        return _fail(73, f"{error.filename}: {error.strerror}. Choose folders by --output and --scratch.")
+    except msgspec.DecodeError as error:
+        return _fail(65, f"{options.output / MEASUREMENTS}: {error}. Measure anew, without --redraw.")
+    console.print(f"Written: {options.output / PAGE}, and its curves beside it")
+    return 0
 
 
-def flush(port: int) -> None:
-    """Wait until everything acknowledged is stored."""
-    for _ in range(60):
-        request = urllib.request.Request(f"http://127.0.0.1:{port}/api/v1/system/flush?timeout=30", method="POST")
-        try:
-            urllib.request.urlopen(request).read()
-        except urllib.error.HTTPError as error:
-            if error.code != 503:
-                raise
-        else:
-            return
-
-
-def rss(pid: int) -> float:
-    """Resident memory of a process in MiB."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) / 1024
-
-
-def measure(port: int, texts: list[bytes], connections: int) -> load.Load:
-    """One timed run, behind a short one that warms up."""
-    asyncio.run(load.run(port, PATH, texts[:50], connections))
-    return asyncio.run(load.run(port, PATH, texts, connections))
-
-
-def intake(folder: Path, requests: int, repeats: int) -> None:
-    """Accepted records a second and latency at 1, 16 and 64 connections."""
-    table = Table(title=f"Intake: batches of {bodies.BATCH} real tasks; median of {repeats} runs; milliseconds")
-    for name in ("connections", "server", "records/s", "p50", "p99", "p50 - no-op p50", "aim: 2x bare p50"):
-        table.add_column(name, justify="right" if name != "server" else "left")
-    for connections in (1, 16, 64):
-        rows: dict[str, list[tuple[float, float, float]]] = {}
-        for repeat in range(repeats):
-            texts = bodies.batches(requests, f"i{connections}-{repeat}")
-            _intake_round(folder / f"{connections}-{repeat}", texts, connections, rows)
-        figures = {name: tuple(median(column) for column in zip(*runs, strict=True)) for name, runs in rows.items()}
-        aim = 2 * figures["write + fdatasync"][1]
-        for name, (rate, p50, p99) in figures.items():
-            is_ours = name.startswith("journaled")
-            extra = (f"{p50 - figures['no-op handler'][1]:.2f}", f"{aim:.2f}") if is_ours else ("", "")
-            table.add_row(str(connections), name, f"{rate:,.0f}", f"{p50:.2f}", f"{p99:.2f}", *extra)
-        table.add_section()
-    console.print(table)
-
-
-def _intake_round(
-    folder: Path, texts: list[bytes], connections: int, rows: dict[str, list[tuple[float, float, float]]]
-) -> None:
-    folder.mkdir()
-
-    def note(name: str, found: load.Load) -> None:
-        figures = (found.per_second * bodies.BATCH, found.percentile(0.5), found.percentile(0.99))
-        rows.setdefault(name, []).append(figures)
-        if found.refused:
-            console.print(f"[yellow]{name}: {found.refused} of {len(texts)} requests were refused")
-
-    for name, kind in (("generator against a floor", "floor"), ("no-op handler", "nothing")):
-        port = free_port()
-        with process("-m", "tests.benchmarks.yardsticks", kind, str(port), port=port):
-            note(name, measure(port, texts, connections))
-    synced = yardsticks.synced_writes(folder, texts, connections)
-    middle, late = synced[len(synced) // 2] * 1e3, synced[int(len(synced) * 0.99)] * 1e3
-    rows.setdefault("write + fdatasync", []).append((bodies.BATCH * connections / middle * 1e3, middle, late))
-    for name, settings in (
-        ("journaled, draining", {}),
-        ("journaled, drain waiting", WAITING),
-    ):
-        port = free_port()
-        with service(folder / name.split(", ")[1].replace(" ", "-"), port, **settings):
-            note(name, measure(port, texts, connections))
-
-
-def drained(folder: Path, records: int, repeats: int) -> None:
-    """Records a second into SQLite, beside a bare script."""
-    table = Table(title=f"Drain: {records:,} real tasks into SQLite (WAL, synchronous=FULL, all indexes); records/s")
-    for name in ("run", "bare script", "flush engine", "ratio"):
-        table.add_column(name, justify="right")
-    ratios = []
-    for repeat in range(repeats):
-        lines = list(bodies.tasks(records, f"d{repeat}"))
-        place = folder / f"drain-{repeat}"
-        place.mkdir()
-        bare = records / drain.bare(place, lines)
-        ours = records / asyncio.run(drain.engine(place / "data", lines))
-        ratios.append(ours / bare)
-        table.add_row(str(repeat + 1), f"{bare:,.0f}", f"{ours:,.0f}", f"{ours / bare:.2f}")
-    table.add_row("median", "", "", f"{median(ratios):.2f}", style="bold")
-    console.print(table)
-
-
-def memory(folder: Path, records: int, rounds: int) -> None:
-    """Resident memory while records pass through."""
-    table = Table(title="Memory of the service process while records pass through (buffer bound: 256 MiB); MiB")
-    for name in ("records passed", "RSS at the peak of the round", "RSS when drained"):
-        table.add_column(name, justify="right")
-    port = free_port()
-    with service(folder / "memory", port) as child:
-        table.add_row("0", "", f"{rss(child.pid):.1f}")
-        for number in range(rounds):
-            peak = 0.0
-            for part in range(0, records, 50_000):
-                asyncio.run(load.run(port, PATH, bodies.batches(50_000 // bodies.BATCH, f"m{number}-{part}"), 16))
-                peak = max(peak, rss(child.pid))
-                flush(port)
-            table.add_row(f"{(number + 1) * records:,}", f"{peak:.1f}", f"{rss(child.pid):.1f}")
-    port = free_port()
-    with service(folder / "full", port, **WAITING) as child:
-        taken = 0
-        while taken < FULL:
-            sent = asyncio.run(load.run(port, PATH, bodies.batches(200, f"f{taken}"), 16))
-            taken += (len(sent.latencies) - sent.refused) * bodies.BATCH
-            if sent.refused:
-                break
-        table.add_row(f"{taken:,} kept waiting: the buffer is full", f"{rss(child.pid):.1f}", "")
-    console.print(table)
-
-
-def main() -> None:
-    """Run what was asked for."""
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("--only", choices=("intake", "drain", "memory"), help="one part instead of all three")
-    parser.add_argument("--requests", type=int, default=1_000, help="requests a timed run (default 1000)")
-    parser.add_argument("--records", type=int, default=100_000, help="records of the drain (default 100000)")
-    parser.add_argument("--repeats", type=int, default=3, help="runs, of which the median is told (default 3)")
-    parser.add_argument("--folder", type=Path, help="where to write (default: a temporary folder here)")
-    options = parser.parse_args()
-    console.print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, {json.dumps(os.getloadavg())} load\n")
-    with TemporaryDirectory(dir=options.folder or Path.cwd(), prefix=".bench-") as name:
-        folder = Path(name)
-        if options.only in (None, "intake"):
-            intake(folder, options.requests, options.repeats)
-        if options.only in (None, "drain"):
-            drained(folder, options.records, options.repeats)
-        if options.only in (None, "memory"):
-            memory(folder, 500_000, 3)
+    parser.add_argument(
+        "--output", type=Path, default=Path("build/benchmarks"), help="folder for the page and its curves"
+    )
+    parser.add_argument(
+        "--scratch", type=Path, help="where the servers keep their data meanwhile (default: the output)"
+    )
+    parser.add_argument("--only", choices=PARTS, help="one part instead of all")
+    parser.add_argument("--repeats", type=int, help=f"runs of each load, of which the median is told ({FULL.repeats})")
+    parser.add_argument("--quick", action="store_true", help="half a minute, to see that everything works")
+    parser.add_argument("--redraw", action="store_true", help=f"page and curves anew from the output's {MEASUREMENTS}")
+    options = parser.parse_args(arguments)
+    if options.repeats is not None and options.repeats < 1:
+        parser.error("--repeats must be at least 1")
+    return options
+
+
+def _fail(code: int, sentence: str) -> int:
+    print(sentence, file=sys.stderr)
+    return code
+
+
+def _measure(options: argparse.Namespace) -> Results:
+    plan = QUICK if options.quick else FULL
+    if options.repeats:
+        plan = msgspec.structs.replace(plan, repeats=options.repeats)
+    begun = time.perf_counter()
+    with (
+        TemporaryDirectory(dir=options.scratch or options.output, prefix=".scratch-") as scratch,
+        console.status("Measuring") as status,
+    ):
+        results = Results(
+            begun=datetime.now(UTC),
+            machine=machine.look(Path(scratch)),
+            is_quick=options.quick,
+            repeats=plan.repeats,
+            buffer_mib=plan.buffer_mib,
+        )
+        for name, part in PARTS.items():
+            if options.only in (None, name):
+                part(results, plan, Path(scratch) / name, status.update)
+    results.seconds = time.perf_counter() - begun
+    return results
+
+
+def _load(results: Results, plan: Plan, folder: Path, say: Say) -> None:
+    results.runs.extend(sweep.sweep(plan, folder, say))
+    console.print(tables.of_connections(results).rich(), tables.of_sizes(results).rich())
+
+
+def _drain(results: Results, plan: Plan, folder: Path, say: Say) -> None:
+    say("Drain into SQLite")
+    results.drains.extend(drain.drains(plan, folder))
+    for name in server_drain.SERVERS:
+        say(f"Drain into {name}")
+        missing = server_drain.missing(name)
+        if missing:
+            console.print(f"Drain into {name} is left out: {missing}")
+            continue
+        results.drains.extend(server_drain.drains(name, plan, folder / name))
+    console.print(tables.of_drain(results).rich())
+
+
+def _memory(results: Results, plan: Plan, folder: Path, say: Say) -> None:
+    say("Memory against records")
+    results.footprints.extend(memory.footprints(plan, folder))
+    console.print(tables.of_memory(results).rich())
+
+
+def _kills(results: Results, plan: Plan, folder: Path, say: Say) -> None:
+    say("kill -9 under load")
+    results.kills.extend(kills.kills(plan, folder))
+    console.print(tables.of_kills(results).rich())
+
+
+PARTS: dict[str, Callable[[Results, Plan, Path, Say], None]] = {
+    "load": _load,
+    "drain": _drain,
+    "memory": _memory,
+    "kill": _kills,
+}
+
+
+def _read(file: Path) -> Results:
+    return msgspec.json.decode(file.read_bytes(), type=Results)
+
+
+def _write(results: Results, folder: Path) -> None:
+    from tests.benchmarks import plots  # only here: it needs the group `bench`
+
+    console.print(tables.of_aims(results).rich())
+    text = page.page(results, plots.draw(results, folder))
+    measured = msgspec.json.format(msgspec.json.encode(results), indent=1)
+    for name, content in ((MEASUREMENTS, measured), (PAGE, text.encode())):
+        whole = folder / f".{name}"  # a reader never sees half of it
+        whole.write_bytes(content)
+        whole.replace(folder / name)
 
 
 if __name__ == "__main__":
-    main()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # no server outlives it, no scratch is left
+    sys.exit(main())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -14,6 +14,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
 
     seconds: float
     latencies: list[float]  # seconds, sorted
+    acknowledged: list[int]  # the bodies that were answered with 2xx, by their place in the order they were given
     refused: int  # answers other than 2xx
 
     def percentile(self, share: float) -> float:
@@ -22,31 +23,50 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def per_second(self) -> float:
-        """Answered requests per second."""
-        return (len(self.latencies) - self.refused) / self.seconds
+        """Acknowledged requests per second."""
+        return len(self.acknowledged) / self.seconds
+
+
+class _Tally:
+    """What is left to send, and what the connections have seen so far."""
+
+    def __init__(self, requests: Sequence[bytes], watch: Callable[[int], None] | None) -> None:
+        self.waiting = iter(enumerate(requests))
+        self.latencies: list[float] = []
+        self.acknowledged: list[int] = []
+        self.refused = 0
+        self._watch = watch
+
+    def answered(self, number: int, head: bytes, seconds: float) -> None:
+        self.latencies.append(seconds)
+        if not head.startswith(b"HTTP/1.1 2"):
+            self.refused += 1
+            return
+        self.acknowledged.append(number)
+        if self._watch:
+            self._watch(len(self.acknowledged))
 
 
 class _Connection(asyncio.Protocol):
     """Sends one request after another as soon as the answer before is complete."""
 
-    def __init__(self, requests: list[bytes], latencies: list[float], refusals: list[bytes]) -> None:
-        self._requests = requests
-        self._latencies = latencies
-        self._refusals = refusals
+    def __init__(self, tally: _Tally) -> None:
+        self._tally = tally
         self._received = b""
+        self._number = 0
         self._sent_at = 0.0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
-        self._send()
 
-    def _send(self) -> None:
-        if not self._requests:
+    def send(self) -> None:
+        """Send the next request; end where there is none."""
+        self._number, request = next(self._tally.waiting, (-1, b""))
+        if not request:
             self._transport.close()
             self.done.set_result(None)
             return
-        request = self._requests.pop()
         self._sent_at = time.perf_counter()
         self._transport.write(request)
 
@@ -59,11 +79,9 @@ class _Connection(asyncio.Protocol):
         length = int(head[at + 15 :].split(b"\r\n", 1)[0])
         if len(body) < length:
             return
-        self._latencies.append(time.perf_counter() - self._sent_at)
-        if not head.startswith(b"HTTP/1.1 2"):
-            self._refusals.append(head[:60])
+        self._tally.answered(self._number, head, time.perf_counter() - self._sent_at)
         self._received = b""
-        self._send()
+        self.send()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.done.done():
@@ -76,17 +94,24 @@ def request(port: int, path: str, body: bytes) -> bytes:
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-async def run(port: int, path: str, bodies: Sequence[bytes], connections: int) -> Load:
-    """Send every body once over so many connections, as fast as the answers come."""
-    requests = [request(port, path, body) for body in bodies]
-    latencies: list[float] = []
-    refusals: list[bytes] = []
+async def run(
+    port: int, path: str, bodies: Sequence[bytes], connections: int, watch: Callable[[int], None] | None = None
+) -> Load:
+    """Send every body once over so many connections, as fast as the answers come.
+
+    ``watch`` is told how many bodies are acknowledged so far, and may end the server: what was acknowledged until then
+    is the result. Without it a connection that the server closes raises ConnectionError.
+    """
+    tally = _Tally([request(port, path, body) for body in bodies], watch)
     loop = asyncio.get_running_loop()
     begun = time.perf_counter()
-    made = [
-        await loop.create_connection(lambda: _Connection(requests, latencies, refusals), "127.0.0.1", port)
-        for _ in range(connections)
-    ]
-    await asyncio.gather(*(protocol.done for _, protocol in made))
-    seconds = time.perf_counter() - begun
-    return Load(seconds=seconds, latencies=sorted(latencies), refused=len(refusals))
+    made = [await loop.create_connection(lambda: _Connection(tally), "127.0.0.1", port) for _ in range(connections)]
+    for _, protocol in made:  # not before all are made: ``watch`` may end the server at any answer
+        protocol.send()
+    await asyncio.gather(*(protocol.done for _, protocol in made), return_exceptions=watch is not None)
+    return Load(
+        seconds=time.perf_counter() - begun,
+        latencies=sorted(tally.latencies),
+        acknowledged=tally.acknowledged,
+        refused=tally.refused,
+    )

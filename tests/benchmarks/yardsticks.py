@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import sqlite3
-import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -113,12 +114,23 @@ def bare_drain(database: Path, schema: str, statement: str, lines: Sequence[byte
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.executescript(schema)
+    begun = time.perf_counter()
+    for rows in rows_of(lines):
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany(statement, rows)
+        connection.execute("COMMIT")
+    seconds = time.perf_counter() - begun
+    connection.close()
+    return seconds
+
+
+def rows_of(lines: Sequence[bytes], size: int = 1000) -> Iterator[list[tuple[Any, ...]]]:
+    """The rows of NDJSON as a plain script decodes them, so many at a time."""
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     decode = msgspec.json.Decoder(Task).decode
-    begun = time.perf_counter()
-    for start in range(0, len(lines), 1000):
+    for start in range(0, len(lines), size):
         rows = []
-        for number, line in enumerate(lines[start : start + 1000], start):
+        for number, line in enumerate(lines[start : start + size], start):
             t = decode(line)
             created, updated = ((moment - epoch) for moment in (t.created_at, t.updated_at))
             rows.append(
@@ -141,13 +153,13 @@ def bare_drain(database: Path, schema: str, statement: str, lines: Sequence[byte
                     None,
                 )
             )
-        connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(statement, rows)
-        connection.execute("COMMIT")
-    seconds = time.perf_counter() - begun
-    connection.close()
-    return seconds
+        yield rows
 
 
 if __name__ == "__main__":
-    asyncio.run({"nothing": serve_nothing, "floor": serve_floor}[sys.argv[1]](int(sys.argv[2])))
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.yardsticks")
+    parser.add_argument("kind", choices=("nothing", "floor"))
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--data-dir", help="taken like every server's, and left alone")
+    options = parser.parse_args()
+    asyncio.run({"nothing": serve_nothing, "floor": serve_floor}[options.kind](options.port))

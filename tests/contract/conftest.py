@@ -2,24 +2,81 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import ExitStack
+
 import pytest
 
-from tests.contract.abilities import BACKENDS, STATES
+from domain.model.built_in import BUILT_IN
+from tests.contract.adapters import BACKENDS, SERVERS, STATES, redis_state, server_backend
+from tests.servers import Database
+from tests.wire import Wire
 
 
-@pytest.fixture(params=list(BACKENDS))
-async def backend(request, tmp_path):
+@pytest.fixture(params=[*BACKENDS, *SERVERS])
+def kind(request):
+    """The name of the backend under test; memory comes first: a fault of a suite shows before any engine starts."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def migrated():
+    """A function (server) -> its database with this release's tables, made once and gone with the server."""
+    made: dict[str, Database] = {}
+
+    def database_of(server) -> Database:
+        if server.name not in made:
+            made[server.name] = server.create(0)
+            asyncio.run(server_backend(made[server.name]).migrate())
+        return made[server.name]
+
+    return database_of
+
+
+@pytest.fixture
+def database(kind, request, migrated):
+    """The database of a backend that is on a server; None for the others."""
+    return migrated(request.getfixturevalue(kind)) if kind in SERVERS else None
+
+
+@pytest.fixture
+async def wire(kind, database):
+    """What a backend's connections go through, where the test cuts it."""
+    if database is None:
+        pytest.skip(f"{kind} has no wire that could be cut")
+    async with Wire(database.host, database.port) as wire:
+        yield wire
+
+
+@pytest.fixture
+def port(request):
+    """Where the backend finds its server, if not where it is."""
+    return request.getfixturevalue("wire").port if "wire" in request.fixturenames else None
+
+
+@pytest.fixture
+async def backend(kind, tmp_path, database, port):
     """An open, empty storage backend."""
-    adapter = BACKENDS[request.param](tmp_path)
-    await adapter.open()
-    yield adapter
-    await adapter.close()
+    adapter = BACKENDS[kind](tmp_path) if database is None else server_backend(database, port)
+    try:
+        await adapter.open()
+        if database is not None:
+            async with adapter._pool.acquire(5) as connection:
+                for collection in BUILT_IN:
+                    await connection.execute(f"DELETE FROM {collection.name}")
+        yield adapter
+    finally:
+        await adapter.close()
 
 
-@pytest.fixture(params=list(STATES))
+@pytest.fixture(params=[*STATES, "redis"])
 async def state(request, tmp_path):
     """Open, empty dead letters, receipts and revision ceiling."""
-    adapter = STATES[request.param](tmp_path)
-    await adapter.open()
-    yield adapter
-    await adapter.close()
+    with ExitStack() as stack:
+        if request.param == "redis":
+            adapter = redis_state(stack.enter_context(request.getfixturevalue("redis").database()))
+        else:
+            adapter = STATES[request.param](tmp_path)
+        await adapter.open()
+        yield adapter
+        await adapter.close()

@@ -1,9 +1,11 @@
-"""The contract of ``WriteBuffer``, over every adapter that stands alone."""
+"""The contract of ``WriteBuffer``, over every adapter that stands alone, and through the pipe of a worker."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -12,10 +14,20 @@ import pytest
 
 from adapters.journal.write_buffer import LocalJournal
 from adapters.memory.write_buffer import MemoryWriteBuffer
+from adapters.pipe.channel import Channel
+from adapters.pipe.log_server import LogServer
+from adapters.pipe.messages import FROM_WORKER, TO_WORKER
+from adapters.pipe.pending_log import PipedLog
+from adapters.redis.server import RedisServer
+from adapters.redis.write_buffer import RedisWriteBuffer
 from adapters.system.clock import SystemClock
+from domain.errors import Unavailable
 from domain.model.frames import Frame, FrameDraft, FrameHeaders, FrameKind, Position
+from domain.model.revisions import REVISION_EPOCH
+from domain.model.secret import Secret
 from ports.resource import Resource
 from ports.write_buffer import WriteBuffer
+from tests.servers import Database
 
 LANES = ("translation_sessions", "translation_tasks")
 TASKS = "translation_tasks"
@@ -35,13 +47,72 @@ def journal(folder: Path) -> Buffer:
     return LocalJournal(folder, LANES, lambda observation: None, SystemClock(), readers=READERS, segment_bytes=16_384)
 
 
-@pytest.fixture(params=[memory, journal], ids=["memory", "journal"])
+class Piped(PipedLog):
+    """A log whose reading end is at the far end of a pipe, as a worker has it."""
+
+    def __init__(self, inner: Buffer) -> None:
+        near, far = socket.socketpair()
+        self._ends = (Channel(near, FROM_WORKER), Channel(far, TO_WORKER))
+        self._inner = inner
+        self._server = LogServer(inner, self._ends[0], lambda lane, through: None)
+        self.append = inner.append
+        super().__init__(self._ends[1])
+
+    async def open(self) -> None:
+        await self._inner.open()
+        self._talking = getattr(self, "_talking", None) or asyncio.gather(self._serve(), self._hear())
+
+    async def close(self) -> None:
+        if not self._talking.done():
+            await self.depth(TASKS)  # whoever asked before has been heard by then
+        await self._inner.close()
+        await asyncio.gather(*self._asked.values())  # a reader that was let go still gets its answer
+        self._talking.cancel()
+        await asyncio.gather(self._talking, return_exceptions=True)
+        await self._server.close()
+        for end in self._ends:
+            await end.close()
+
+    async def _serve(self) -> None:
+        while True:
+            self._server.serve((await self._ends[0].receive())[0])
+
+    async def _hear(self) -> None:
+        while True:
+            self.answered(*await self._ends[1].receive())
+
+
+def piped_memory(folder: Path) -> Buffer:
+    return Piped(memory(folder))
+
+
+def piped_journal(folder: Path) -> Buffer:
+    return Piped(journal(folder))
+
+
+class Dawn(SystemClock):
+    """A clock that stands where the numbers of a shared log begin with 1."""
+
+    def now(self) -> datetime:
+        return REVISION_EPOCH
+
+
+def redis_streams(database: Database) -> Buffer:
+    server = RedisServer(Secret(database.dsn))
+    return RedisWriteBuffer(server, LANES, lambda observation: None, Dawn(), readers=READERS)
+
+
+@pytest.fixture(params=[memory, journal, piped_memory, piped_journal, redis_streams], ids=lambda make: make.__name__)
 async def buffer(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Buffer]:
-    make: Callable[[Path], Buffer] = request.param
-    buffer = make(tmp_path / "journal")
-    await buffer.open()
-    yield buffer
-    await buffer.close()
+    with ExitStack() as stack:
+        if request.param is redis_streams:
+            buffer = redis_streams(stack.enter_context(request.getfixturevalue("redis").database()))
+        else:
+            make: Callable[[Path], Buffer] = request.param
+            buffer = make(tmp_path / "journal")
+        await buffer.open()
+        yield buffer
+        await buffer.close()
 
 
 def draft(number: int, *, size: int = 20, count: int = 1, headers: FrameHeaders | None = None) -> FrameDraft:
@@ -70,6 +141,9 @@ async def test_a_frame_comes_back_as_it_was_given(buffer: Buffer) -> None:
         body_digest=bytes(range(32)),
         principal="anna",
         trace="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        part=3,
+        epoch=(1 << 63) - 1,
+        verdicts=True,
         validator=3,
         unknown=((4711, b"\x00\xff"), (4711, b""), (65_535, b"later")),
     )
@@ -243,7 +317,7 @@ async def test_a_frame_without_records_is_refused(buffer: Buffer) -> None:
 
 
 async def test_there_is_one_partition(buffer: Buffer) -> None:
-    with pytest.raises(ValueError, match="partition 1"):
+    with pytest.raises((ValueError, Unavailable), match="partition 1"):
         await buffer.read(TASKS, 1, 0, max_bytes=1, wait_seconds=0)
-    with pytest.raises(ValueError, match="partition 1"):
+    with pytest.raises((ValueError, Unavailable), match="partition 1"):
         await buffer.commit(TASKS, 1, "primary", 1)

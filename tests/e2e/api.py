@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from http import HTTPStatus
 from typing import Any, Self
 
 import aiohttp
@@ -12,6 +13,9 @@ import msgspec
 ROOT = "/api/v1/translation"
 PAGE = 1000
 KEYS = {"sessions": "session_id", "tasks": "task_id"}
+FLUSH_SECONDS = 25
+FLUSHES = 5  # of so long: a busy machine may need minutes for the backlog that a test has made
+_BUFFER_GONE = ("journal_unreachable", "journal_refused")  # a shared buffer whose Redis does not answer
 
 Json = Any  # JSON as it was decoded
 NotSent = aiohttp.ClientConnectorError  # nobody listened
@@ -50,39 +54,55 @@ class Api:
             await self._session.close()
 
     async def send(
-        self, method: str, path: str, *, body: Json = None, params: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Json = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] = {},
     ) -> Reply:
-        """One request. Raises one of ``Lost`` where no whole answer came."""
+        """One request; ``body`` in bytes goes as it is. Raises one of ``Lost`` where no whole answer came."""
         assert self._session is not None, "the client is not open"
-        data = msgspec.json.encode(body) if body is not None else None
-        headers = {"Content-Type": "application/json"} if body is not None else None
-        async with self._session.request(
-            method, self._url + path, params=params, data=data, headers=headers
-        ) as response:
+        data = body if isinstance(body, bytes | None) else msgspec.json.encode(body)
+        said = ({"Content-Type": "application/json"} if body is not None else {}) | dict(headers)
+        async with self._session.request(method, self._url + path, params=params, data=data, headers=said) as response:
             content = await response.read()
             is_json = "json" in response.headers.get("Content-Type", "")
             decoded = msgspec.json.decode(content) if content and is_json else None
             return Reply(status=response.status, body=decoded, headers=dict(response.headers))
+
+    async def page(self, path: str) -> str:
+        """A text that is no JSON. Raises one of ``Lost``."""
+        assert self._session is not None, "the client is not open"
+        async with self._session.get(self._url + path) as response:
+            assert response.status == HTTPStatus.OK, response
+            return await response.text()
 
     async def post_batch(self, envelope: str, records: list[Json]) -> Reply:
         """Send one batch of "sessions" or "tasks"."""
         return await self.send("POST", f"{ROOT}/{envelope}/batch", body={envelope: records})
 
     async def get(self, envelope: str, key: str) -> Json:
-        """One record, or None where there is none; waits while the service replays its log."""
+        """One record, or None where there is none; waits while the service replays or its backend is gone."""
         while True:
             reply = await self.send("GET", f"{ROOT}/{envelope}/{key}")
             if reply.status == 404:
                 return None
             if reply.status == 200:
                 return reply.body
-            assert reply.code == "replaying", reply
+            assert reply.code in ("replaying", "backend_unavailable", *_BUFFER_GONE), reply
             await asyncio.sleep(0.05)
 
     async def flush(self) -> None:
         """Wait until everything acknowledged is stored."""
-        reply = await self.send("POST", "/api/v1/system/flush", params={"timeout": "25"})
-        assert reply.status == 200, reply
+        async with asyncio.timeout(FLUSHES * FLUSH_SECONDS):
+            while True:
+                reply = await self.send("POST", "/api/v1/system/flush", params={"timeout": str(FLUSH_SECONDS)})
+                if reply.status == HTTPStatus.OK:
+                    return
+                assert reply.code in ("flush_incomplete", *_BUFFER_GONE), reply
+                await asyncio.sleep(0.05)
 
     async def everything(self, envelope: str) -> AsyncIterator[Json]:
         """All records of a kind, page by page in key order."""

@@ -8,7 +8,7 @@ from random import Random
 import msgspec
 
 from tests.e2e.api import KEYS, Api, Json
-from tests.e2e.ledger import MARKERS, Action, Ledger, Place, Verdict
+from tests.e2e.ledger import MARKERS, Action, Ledger, Place, Stale, Verdict
 from tests.e2e.samples import STATUSES
 
 _RECEIPTS = 200  # looked up, of all that were given
@@ -20,6 +20,8 @@ class Report(msgspec.Struct, kw_only=True):
     acknowledged: int = 0  # record writes the service said yes to
     found: int = 0  # of them: shown, or replaced by a newer write that is shown
     records: int = 0  # visible in the service
+    stale: int = 0  # keys where an older write hides a newer one that was acknowledged
+    torn: int = 0  # requests without an answer that were taken in part
     faults: list[str] = []
 
     @property
@@ -39,9 +41,12 @@ async def audit(api: Api, ledger: Ledger, seed: int) -> Report:
         if fault is None:
             report.found += len(ledger.acked(place))
         else:
+            report.stale += isinstance(fault, Stale)
             report.faults.append(f"{place[0]} {place[1]} {fault}")
     report.faults += [f"{place} was never sent" for place in shown.keys() - set(ledger.places())]
-    report.faults += torn_requests(ledger, shown)
+    torn = torn_requests(ledger, shown)
+    report.torn = len(torn)
+    report.faults += torn
     report.faults += await _wrong_counts(api, shown) + await _wrong_receipts(api, ledger, Random(seed))
     return report
 

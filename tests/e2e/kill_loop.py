@@ -1,6 +1,6 @@
 """Kill the real service again and again under load, and count what it has lost of what it acknowledged.
 
-    python -m tests.e2e.kill_loop --kills 30 --seed 7
+    python -m tests.e2e.kill_loop --kills 30 --seed 7 [--by-worker [--victim worker]]
 
 The seed draws what the writers send and when the kills fall; how the two meet is up to the machine.
 """
@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import msgspec
 
@@ -61,12 +65,22 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 class KillLoop:
     """One data folder, a few writers, and a killer."""
 
-    def __init__(self, folder: Path, *, kills: int, seed: int, say: Callable[[str], None] = print) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        kills: int,
+        seed: int,
+        say: Callable[[str], None] = print,
+        program: Sequence[str] | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """``program``: what to run instead of ``persistence serve``; ``settings``: its environment variables."""
         self._folder = folder
         self._kills = kills
         self._seed = seed
         self._random = Random(f"{seed} kills")
-        self._service = Service(folder)
+        self._service = Service(folder, program=program, settings=settings)
         self._ready: list[float] = []
         self._say = say
 
@@ -134,9 +148,48 @@ class KillLoop:
         return f"{seconds:.2f} s into a start"
 
 
-async def kill_loop(folder: Path, *, kills: int, seed: int, say: Callable[[str], None] = print) -> Outcome:
+class WorkerKillLoop(KillLoop):
+    """Kills the worker process, and leaves the service to it."""
+
+    _seen = 0  # bytes of the log, at the last kill
+
+    async def _torment(self, workload: Workload, ledger: Ledger) -> None:
+        self._ready.append(await self._service.start())
+        workload.open.set()
+        async with asyncio.TaskGroup() as writers:
+            for number in range(WRITERS):
+                writers.create_task(workload.write_on(f"writer {number}"))
+            for number in range(1, self._kills + 1):
+                moment = await self._random.choice((self._as_it_starts, self._at_work, self._at_work))(workload)
+                self._seen = len(self._service.log.read_bytes())
+                for pid in self._service.children():
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                self._say(f"kill {number}/{self._kills} {moment}: {ledger.count(Verdict.ACKED)} acknowledged")
+            workload.running = False
+
+    async def _as_it_starts(self, _: Workload) -> str:
+        await asyncio.sleep(self._random.uniform(0, 0.8))
+        return "as it starts"
+
+    async def _at_work(self, workload: Workload) -> str:
+        while b'"worker_started"' not in self._service.log.read_bytes()[self._seen :]:  # noqa: ASYNC110  (of that process)
+            await asyncio.sleep(0.05)
+        if self._random.random() < 0.3:
+            await workload.burst(self._random, requests=2)
+        seconds = self._random.uniform(0, 0.7)
+        await asyncio.sleep(seconds)
+        return f"{seconds:.2f} s after it began to drain"
+
+
+BY_WORKER = (sys.executable, "-m", "tests.e2e.drained_by_worker")
+
+
+async def kill_loop(
+    folder: Path, *, kills: int, seed: int, victim: type[KillLoop] = KillLoop, **options: Any
+) -> Outcome:
     """Run the loop in an empty folder."""
-    return await KillLoop(folder, kills=kills, seed=seed, say=say).run()
+    return await victim(folder, kills=kills, seed=seed, **options).run()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -144,13 +197,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.e2e.kill_loop", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--by-worker", action="store_true", help="let a worker process drain the backend")
+    parser.add_argument("--victim", choices=("service", "worker"), default="service", help="who is killed")
     parser.add_argument("--folder", type=Path, help="keep data, log and ledger here, instead of a temporary folder")
     options = parser.parse_args(arguments)
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="kill-loop-") as temporary:
         folder = options.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        outcome = asyncio.run(kill_loop(folder, kills=options.kills, seed=options.seed))
+        program = BY_WORKER if options.by_worker else None
+        victim = WorkerKillLoop if options.victim == "worker" else KillLoop
+        running = kill_loop(folder, kills=options.kills, seed=options.seed, program=program, victim=victim)
+        outcome = asyncio.run(running)
     print(f"seed {options.seed}, {options.kills} kills, {time.monotonic() - begun:.0f} s")
     print(outcome)
     return 1 if outcome.faults or outcome.report.lost else 0

@@ -50,6 +50,10 @@ class Action(StrEnum):
     DELETE = "delete"
 
 
+class Stale(str):
+    """A sentence about something older that hides what is newer."""
+
+
 class Change(msgspec.Struct, kw_only=True):
     """One write of one key."""
 
@@ -168,7 +172,7 @@ class Ledger:
             return f"shows {marker!r}, which no write of this key has sent"
         newer = next((c for c in sent if c.verdict is Verdict.ACKED and c.earliest > origin.latest), None)
         if newer is not None:
-            return f"shows {marker!r}, although {newer.marker!r} ({newer.action}) is newer and acknowledged"
+            return Stale(f"shows {marker!r}, although {newer.marker!r} ({newer.action}) is newer and acknowledged")
         return _fault_of_content(record, origin, sent)
 
     def _write(self, changes: Sequence[Change]) -> None:

@@ -44,6 +44,15 @@ def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     return kept | {"PYTHONPATH": str(REPOSITORY)} | dict(more or {})
 
 
+def parent_of(process: Path) -> int | None:
+    """The parent of a process in ``/proc``; None where it has ended."""
+    try:
+        state, parent, *_ = (process / "stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if state == "Z" else int(parent)
+
+
 class Service:
     """One data folder and one port, served by one process after another."""
 
@@ -118,9 +127,10 @@ class Service:
             return False
 
     def limit_files(self, size: int) -> None:
-        """From now on the running process cannot write beyond ``size`` bytes of any file; -1 lifts the limit."""
+        """From now on what runs cannot write beyond ``size`` bytes of any file; -1 lifts the limit."""
         soft = resource.RLIM_INFINITY if size < 0 else size
-        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (soft, resource.RLIM_INFINITY))
+        for pid in (self.process.pid, *self.children()):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, resource.RLIM_INFINITY))
 
     def kill(self) -> None:
         """End the process without a warning, as a power cut would; harmless where none runs."""
@@ -133,6 +143,10 @@ class Service:
         code = self.process.returncode
         self._end(signal.SIGKILL)
         return code
+
+    def children(self) -> list[int]:
+        """The process ids of the living processes that the running one has started."""
+        return [int(path.name) for path in Path("/proc").glob("[0-9]*") if parent_of(path) == self.process.pid]
 
     def log_end(self, size: int = 4000) -> str:
         """The last bytes of everything the processes have written."""

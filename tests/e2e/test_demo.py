@@ -24,14 +24,18 @@ def test_the_demonstration_loses_nothing_and_leaves_nothing(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_interrupted_demonstration_says_so_and_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_demonstration_says_so_and_leaves_nothing(tmp_path: Path, number: int) -> None:
     settings = environment({"TMPDIR": str(tmp_path)})
     with subprocess.Popen(
         command("demo"), cwd=tmp_path, env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as demo:
         assert demo.stdout is not None
         assert demo.stdout.readline().startswith("Start")
-        demo.send_signal(signal.SIGINT)
+        demo.send_signal(number)
         _, errors = demo.communicate(timeout=60)
-    assert (demo.returncode, errors.strip()) == (130, "Interrupted: the command was not finished.")
+    assert (demo.returncode, errors.strip()) == (
+        130,
+        "Interrupted: nothing of it is left; the same command begins anew.",
+    )
     assert list(tmp_path.iterdir()) == []

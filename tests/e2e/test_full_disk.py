@@ -66,6 +66,7 @@ async def test_a_store_without_room_delays_records_and_makes_no_dead_letter_of_t
 
         await service.start()
         assert (await client.send(1)).status == 202  # makes the journal's file, whole
+        await api.flush()
         service.limit_files(LIMIT)
         flushed = await client.send_until_the_flush_fails()
         assert (flushed.status, flushed.code) == (503, "flush_incomplete")

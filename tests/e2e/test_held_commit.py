@@ -19,9 +19,9 @@ TASKS = 700
 DELETED = 2
 
 
-@pytest.fixture
-def service(tmp_path: Path) -> AsyncIterator[Service]:
-    service = Service(tmp_path, program=[sys.executable, "-m", "tests.e2e.held_commit"])
+@pytest.fixture(params=[[], ["--by-worker"]], ids=["inline", "by a worker"])
+def service(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Service]:
+    service = Service(tmp_path, program=[sys.executable, "-m", "tests.e2e.held_commit", *request.param])
     yield service
     service.kill()
 

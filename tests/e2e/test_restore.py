@@ -7,10 +7,12 @@ import pytest
 from tests.e2e.api import ROOT, Api
 from tests.e2e.samples import real_records
 from tests.e2e.service import Service
+from tests.e2e.stores import on_every_store
 
 pytestmark = pytest.mark.slow
 
 
+@on_every_store
 async def test_a_session_is_restored_whole_right_after_the_process_was_killed(service: Service, api: Api) -> None:
     session = next(s for s in real_records("sessions") if s["status"] == "processing" and s["total_tasks"] > 500)
     session_id = session["session_id"]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 import sys
+import termios
 from pathlib import Path
 
 import msgspec
@@ -12,7 +15,8 @@ import pytest
 from tests.e2e.api import Api
 from tests.e2e.audit import audit
 from tests.e2e.ledger import Ledger, Verdict
-from tests.e2e.service import Service
+from tests.e2e.service import Service, command, environment, free_port
+from tests.e2e.stores import on_every_store
 from tests.e2e.workload import Workload
 
 pytestmark = pytest.mark.slow
@@ -20,6 +24,7 @@ pytestmark = pytest.mark.slow
 ROWS_REMAIN = 75
 
 
+@on_every_store
 async def test_a_stop_under_load_flushes_everything_and_ends_with_0(service: Service, api: Api) -> None:
     with Ledger(service.log.parent / "ledger.ndjson") as ledger:
         workload = Workload(api, ledger, seed=5)
@@ -69,3 +74,28 @@ def last_words(service: Service) -> dict[str, int]:
     line = msgspec.json.decode(service.log.read_bytes().splitlines()[-1])
     assert line["message"] == "service_stopped"
     return line["meta"]
+
+
+async def test_a_terminal_that_is_closed_stops_the_service_that_was_started_on_it(tmp_path: Path) -> None:
+    ours, theirs = os.openpty()
+    port = free_port()
+    program = command("serve", "--port", str(port), "--data-dir", str(tmp_path / "data"))
+    buffered = environment({"PYTHONUNBUFFERED": ""})  # as for users: lines are left over when it is gone
+    running = await asyncio.create_subprocess_exec(
+        *program, stdin=theirs, stdout=theirs, stderr=theirs, env=buffered, preexec_fn=_take_terminal
+    )
+    os.close(theirs)
+    async with Api(f"http://127.0.0.1:{port}") as api, asyncio.timeout(60):
+        shown = b""
+        while b"service_started" not in shown:
+            shown += await asyncio.to_thread(os.read, ours, 65536)
+        assert f"http://127.0.0.1:{port}/docs" in shown.decode()
+        assert (await api.send("GET", "/health/ready")).status == 200
+        os.close(ours)
+        assert await running.wait() == 0
+
+
+def _take_terminal() -> None:
+    """In the child: a session of its own, whose terminal is stdin."""
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

@@ -21,11 +21,12 @@ from hypothesis import strategies as st
 
 from adapters.memory.backend import MemoryBackend
 from adapters.sqlite.backend import SqliteBackend
+from domain.model.built_in import BUILT_IN
 from domain.model.frames import FrameDraft, FrameKind
 from domain.model.policies import BufferPolicy
 from domain.model.records import Record, WriteResult
 from domain.model.revisions import compose
-from domain.model.translation import BUILT_IN, TASKS
+from domain.model.translation import TASKS
 from tests.unit.domain.services.house import House, task
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)

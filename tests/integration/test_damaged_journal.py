@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 from adapters.journal.write_buffer import LocalJournal
+from domain.model.built_in import BUILT_IN
+from domain.model.dead_letters import LetterFilter
 from domain.model.observations import RecordDeadLettered
 from domain.model.receipts import ReceiptState
 from domain.model.records import Verdict
-from domain.model.translation import BUILT_IN, TASKS
+from domain.model.translation import TASKS
 from tests.unit.domain.services.house import House, task
 
 LANES = [collection.name for collection in BUILT_IN]
@@ -41,7 +43,7 @@ async def test_the_records_of_a_damaged_frame_stand_in_the_dead_letters_and_the_
         await house.settled()
         statuses = [await house.receipt_service.status(str(receipt)) for receipt in receipts]
         stored = [n for n in range(3) if await house.backend.read(TASKS, f"a{n}")]
-        letters = await house.dead_letters.find(TASKS.name, after=None, limit=10)
+        letters = await house.dead_letters.find(LetterFilter(lane=TASKS.name), limit=10)
     await journal.close()
 
     lost = receipts[damaged]

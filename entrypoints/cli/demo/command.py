@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from entrypoints.cli.failures import CommandFailed, Exit
+from entrypoints.cli.failures import CommandFailed, Exit, on_interrupt
 
 
-@click.command(short_help="See the product at work in seconds, through a kill -9.")
+@click.command()
 def demo() -> None:
     """See the product at work: load real records, list them, kill the service with -9 in the middle of a write,
     restart it, restore the interrupted session, and count what was kept of what was promised.
@@ -26,7 +26,7 @@ def demo() -> None:
     from entrypoints.cli.demo.story import Story, show
 
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="persistence-demo-") as folder:
+    with on_interrupt(lambda: "nothing of it is left; the same command begins anew."), _temporary_folder() as folder:
         story = Story(Path(folder))
         asyncio.run(story.run())
     show(story.promises)
@@ -34,3 +34,11 @@ def demo() -> None:
     if lost:
         raise CommandFailed(f"{lost} of what was promised was not kept.", Exit.INCOMPLETE)
     click.echo(f"Nothing was lost. That took {time.monotonic() - begun:.1f} s; next: persistence serve")
+
+
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix="persistence-demo-")
+    except OSError as error:
+        sentence = f"there is no folder for it: {error.strerror or error}. TMPDIR names one that can be written."
+        raise CommandFailed(sentence, Exit.INCOMPLETE) from error

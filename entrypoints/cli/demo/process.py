@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from entrypoints.cli.failures import CommandFailed, Exit
+from entrypoints.cli.progress import waiting
 from entrypoints.client.failures import ServiceUnreachable
 from entrypoints.client.http import Client
 
@@ -39,12 +40,8 @@ class ServiceProcess:
                 stdout=log,
                 stderr=log,
             )
-        async with Client(self.url, timeout_seconds=5) as client:
-            while not await _is_ready(client):
-                if self._process.returncode is not None or time.monotonic() - begun > _READY_SECONDS:
-                    log_end = (self._folder / "service.log").read_text(errors="replace")[-2000:]
-                    raise CommandFailed(f"the service did not start:\n{log_end}", Exit.INCOMPLETE)
-                await asyncio.sleep(_POLL_SECONDS)
+        with waiting("Starting the service"):
+            await self._ready(begun, self._process)
         return time.monotonic() - begun
 
     async def kill(self) -> None:
@@ -52,6 +49,14 @@ class ServiceProcess:
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
+
+    async def _ready(self, begun: float, process: asyncio.subprocess.Process) -> None:
+        async with Client(self.url, timeout_seconds=5) as client:
+            while not await _is_ready(client):
+                if process.returncode is not None or time.monotonic() - begun > _READY_SECONDS:
+                    log_end = (self._folder / "service.log").read_text(errors="replace")[-2000:]
+                    raise CommandFailed(f"the service did not start:\n{log_end}", Exit.INCOMPLETE)
+                await asyncio.sleep(_POLL_SECONDS)
 
 
 async def _is_ready(client: Client) -> bool:

@@ -15,6 +15,7 @@ from entrypoints.cli.demo.catalogue import INTERRUPTED, KEYS, Catalogue, Json, e
 from entrypoints.cli.demo.process import ServiceProcess
 from entrypoints.cli.demo.worker import Worker, taken
 from entrypoints.cli.failures import CommandFailed, Exit
+from entrypoints.cli.saying import counted
 from entrypoints.cli.tables import print_table
 from entrypoints.client.download import Download
 from entrypoints.client.http import Answer, Client
@@ -79,7 +80,7 @@ class Story:
         upload = Upload(client, batch_size=100, in_flight=4)
         await upload.run(self._catalogue.write_unfinished(self._folder), lambda *_: None)
         if upload.refused or upload.gaps:
-            raise CommandFailed(f"the records were not taken: {upload.cause or upload.refusals}", Exit.INCOMPLETE)
+            raise CommandFailed(f"the records were not taken: {upload.failure or upload.refusals}", Exit.INCOMPLETE)
         _say(
             "Load",
             f"{upload.acknowledged:,} real records (Django's translations), on disk after {upload.seconds:.2f} s",
@@ -104,8 +105,9 @@ class Story:
         await asyncio.wait((working, enough), return_when=asyncio.FIRST_COMPLETED)
         await self._service.kill()
         await working
-        done, cut = len(worker.acknowledged), len(worker.unanswered)
-        _say("Kill -9", f"the service dies: {done} translations acknowledged, {cut} requests open")
+        done, unsent = len(worker.acknowledged), len(_unsent(self._catalogue.work, worker))
+        cut = f"{len(worker.open)} in {counted(len(worker.unanswered), 'open request')}"
+        _say("Kill -9", f"the service dies: {done} acknowledged, {cut}, {unsent} not sent")
         return worker
 
     async def _restore(self, client: Client, worker: Worker) -> dict[str, Json]:
@@ -114,10 +116,9 @@ class Story:
         answer = _good(await client.request("POST", f"{_ROOT}/recovery/restore/{INTERRUPTED}"))
         restored = answer.read(_Restored)
         unfinished = {task["task_id"]: task for task in restored.tasks}
-        _say(
-            "Restore",
-            f"{_share(restored.statistics)}, {len(unfinished)} given back in {time.monotonic() - begun:.2f} s",
-        )
+        seconds, cut = time.monotonic() - begun, len(worker.open & unfinished.keys())
+        of_them = f"({len(unfinished) - cut} not sent, {cut} open)"
+        _say("Restore", f"{_share(restored.statistics)}, {len(unfinished)} given back in {seconds:.2f} s {of_them}")
         self.promises += judged(self._catalogue.work, worker, unfinished)
         return unfinished
 
@@ -151,8 +152,7 @@ class Story:
 
 def judged(work: dict[str, Json], worker: Worker, unfinished: dict[str, Json]) -> list[Promise]:
     """What a kill must not break, against what the restored session shows."""
-    tried = {key for batch in worker.unanswered for key in batch}
-    untouched = work.keys() - worker.acknowledged - tried
+    unsent = _unsent(work, worker)
     whole = [batch for batch in worker.unanswered if len({key in unfinished for key in batch}) == 1]
     acknowledged = worker.acknowledged - unfinished.keys()
     return [
@@ -167,9 +167,9 @@ def judged(work: dict[str, Json], worker: Worker, unfinished: dict[str, Json]) -
             kept=len(whole),
         ),
         Promise(
-            text="a restore brings back every unfinished task",
-            promised=len(untouched),
-            kept=len(untouched & unfinished.keys()),
+            text="a restore brings back every task that was not sent",
+            promised=len(unsent),
+            kept=len(unsent & unfinished.keys()),
         ),
     ]
 
@@ -183,6 +183,11 @@ def show(promises: Sequence[Promise]) -> None:
 
 def _say(step: str, sentence: str) -> None:
     click.echo(f"{click.style(f'{step:<8}', bold=True)} {sentence}")
+
+
+def _unsent(work: dict[str, Json], worker: Worker) -> set[str]:
+    """Keys that the worker had not come to when the service died."""
+    return work.keys() - worker.acknowledged - worker.open
 
 
 def _share(progress: _Progress) -> str:

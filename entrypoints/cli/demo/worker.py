@@ -26,6 +26,11 @@ class Worker:
         self._client = client
         self._changed = asyncio.Event()
 
+    @property
+    def open(self) -> set[str]:
+        """Keys that were sent, and of which nobody knows whether they were taken."""
+        return {key for batch in self.unanswered for key in batch}
+
     async def run(self, tasks: Mapping[str, Json]) -> None:
         """Work through the tasks. Raises CommandFailed where the service refuses one."""
         keys = list(tasks)

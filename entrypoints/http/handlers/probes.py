@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 
 import msgspec
 from aiohttp import web
@@ -11,11 +12,14 @@ from domain.errors import JournalFailed, PersistenceError, RouteNotFound, Unavai
 from domain.model.policies import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, MAX_RECORD_BYTES
 from domain.model.query import MAX_PAGE_SIZE
 from domain.services import strict_json
+from domain.services.lane_states import measured
 from entrypoints.http import list_parameters, pages
 from entrypoints.http.abilities import abilities_of
 from entrypoints.http.answers import json_response
 from entrypoints.http.call import Call
-from entrypoints.http.errors import kinds, status_of, summary, title_of
+from entrypoints.http.causes import CAUSES
+from entrypoints.http.errors import kinds, status_of, title_of
+from entrypoints.http.openapi.problems import example_of
 from entrypoints.http.parameters import only
 from entrypoints.http.wire import Document
 
@@ -32,7 +36,7 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 async def root(call: Call) -> web.Response:
-    """Where everything is, what it takes, and what it can."""
+    """Where everything is, what it takes, and what it can: a page for people, JSON for programs."""
     only(call.request)
     services = call.services
     answer = {
@@ -42,7 +46,7 @@ async def root(call: Call) -> web.Response:
         "limits": LIMITS,
         "abilities": {c.name: abilities_of(services.registry, c) for c in services.registry.collections},
     }
-    return json_response(answer)
+    return _home(answer) if pages.is_wanted(call.request) else json_response(answer, headers={"Vary": "Accept"})
 
 
 async def live(call: Call) -> web.Response:
@@ -66,6 +70,9 @@ async def metrics(call: Call) -> web.Response:
     only(call.request)
     with contextlib.suppress(PersistenceError):  # a broken log shows in ready, and its counters here
         await call.services.buffer.depths()
+        await call.services.dead_letters.level()
+    for seen in measured(call.services.registry, call.services.flush.states()):
+        call.services.observer(seen)
     return web.Response(body=call.services.render_metrics(), headers={"Content-Type": METRICS_TYPE})
 
 
@@ -86,16 +93,29 @@ def _explained(kind: type[PersistenceError]) -> Document:
         "title": title_of(kind),
         "status": status_of(kind),
         "code": kind.code,
-        "cause": (kind.__doc__ or "").strip(),
+        "cause": CAUSES[kind.code],
         "cure": kind.cure,
-        "example": summary(kind()),
+        "example": example_of(kind),
     }
 
 
 def _page(explained: Document) -> web.Response:
     example = msgspec.json.format(msgspec.json.encode(explained["example"])).decode()
-    texts = {name: str(value) for name, value in explained.items()} | {"example": example}
-    return pages.filled(pages.template("problem.html"), texts)
+    texts = {name: str(value) for name, value in explained.items() if name != "example"}
+    return pages.filled(pages.template("problem.html"), texts, {"example": html.escape(example)})
+
+
+def _home(answer: Document) -> web.Response:
+    markup = {
+        "abilities": pages.terms({name: _words(*abilities) for name, abilities in answer["abilities"].items()}),
+        "limits": pages.terms({_words(name): f"{number:,}" for name, number in answer["limits"].items()}),
+        "problems": pages.links({code: f"/problems/{code}" for code in sorted(kind.code for kind in kinds())}),
+    }
+    return pages.filled(pages.template("home.html"), {"version": answer["version"]}, markup)
+
+
+def _words(*names: str) -> str:
+    return ", ".join(names).replace("_", " ") or "-"
 
 
 def _links(call: Call) -> dict[str, list[str]]:

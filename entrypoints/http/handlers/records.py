@@ -4,45 +4,43 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from domain.errors import AbilityMissing, InvalidParameter, InvalidRecords, RecordNotFound
+from domain.errors import InvalidRecords, RecordNotFound
 from domain.model.changes import ChangeResult
 from domain.model.query import Condition
+from domain.model.receipts import Receipt
 from domain.services import strict_json
 from domain.services.query_rules import checked_key
-from entrypoints.http import list_parameters, media, preconditions
+from entrypoints.http import acks, idempotency, list_parameters, media, preconditions
 from entrypoints.http.answers import json_response, page_response
 from entrypoints.http.body import read_body
 from entrypoints.http.call import Call
 from entrypoints.http.errors import summary
 from entrypoints.http.list_parameters import ListRequest
-from entrypoints.http.ndjson import Intake
-from entrypoints.http.parameters import only, pairs_of, word
+from entrypoints.http.ndjson import NdjsonStream
+from entrypoints.http.parameters import only, pairs_of
 from entrypoints.http.resource import moved
 from entrypoints.http.wire import Document
 
-ACKS = ("journaled", "accepted", "stored")
-
 
 async def accept(call: Call) -> web.Response:
-    """Take a batch; answers when it would survive a power loss."""
+    """Take a batch; answers when it would survive a power loss, or as `ack` says."""
     preconditions.refuse(call.request, "If-Match", "If-None-Match")
-    values = only(call.request, "ack", "on_error", "timeout")
-    if values and (ack := word(values, "ack", ACKS)) != "journaled":
-        raise AbilityMissing(f"`ack={ack}` is not offered by this release; leave `ack` out for `journaled`.")
-    if "timeout" in values:
-        raise InvalidParameter("`timeout` belongs to `ack=stored`; leave it out.")
-    partial = word(values, "on_error", ("stop", "continue")) == "continue"
+    terms = acks.terms(call.request)
     if media.media_type(call.request, media.JSON, media.NDJSON) == media.NDJSON:
-        return _accepted(await Intake(call, partial=partial).run())
+        async with idempotency.attempt(call) as attempt:
+            stream = NdjsonStream(call, terms, attempt)
+            return idempotency.marked(await acks.answer(call, terms, await stream.run(), stream.kept), attempt)
     body = await read_body(call, call.services.bodies)
-    collection, origin, take = call.resource.collection, call.origin, call.services.buffer.accept
-    taken = await call.resource.within_envelope(
-        body, lambda batch: take(collection, batch, partial=partial, origin=origin)
-    )
-    answer = {"status": "accepted", "count": taken.count, "receipt": str(taken.receipt), "ack": "journaled"}
-    if partial:
-        answer["errors"] = moved(taken.errors, 0, f"/{collection.envelope}")
-    return _accepted(answer)
+    collection, origin, take = call.resource.collection, call.origin, call.services.intake.take
+    async with idempotency.attempt(call, body) as attempt:
+        taken = await call.resource.within_envelope(
+            body,
+            lambda batch: take(collection, batch, partial=terms.partial, ack=terms.ack, origin=origin, attempt=attempt),
+        )
+        told: Document = {"count": taken.count, "receipt": str(taken.receipt)}
+        if terms.partial:
+            told["errors"] = moved(taken.errors, 0, f"/{collection.envelope}")
+        return idempotency.marked(await acks.answer(call, terms, told, [taken]), attempt)
 
 
 async def patch_many(call: Call) -> web.Response:
@@ -52,8 +50,12 @@ async def patch_many(call: Call) -> web.Response:
     media.media_type(call.request, media.JSON, media.MERGE_PATCH)
     body = await read_body(call, call.services.bodies)
     collection, origin, change = call.resource.collection, call.origin, call.services.changes.patch_many
-    results = await call.resource.within_envelope(body, lambda batch: change(collection, batch, origin=origin))
-    return json_response({"status": "stored", "results": [_result(result) for result in results]})
+    async with idempotency.attempt(call, body) as attempt:
+        results = await call.resource.within_envelope(
+            body, lambda batch: change(collection, batch, origin=origin, attempt=attempt)
+        )
+        answer = json_response({"status": "stored", "results": [_result(result) for result in results]})
+        return idempotency.marked(answer, attempt)
 
 
 async def find(call: Call) -> web.Response:
@@ -65,11 +67,17 @@ async def find(call: Call) -> web.Response:
 
 async def get(call: Call) -> web.Response:
     """One record, unflushed changes included."""
-    only(call.request)
+    await behind_receipt(call)
     record = await call.services.query.get(call.resource.collection, key_of(call))
     if preconditions.is_unchanged(call.request, record.tag):
         return not_modified(record.tag)
     return json_response(call.resource.wire.document(record), headers={"ETag": preconditions.quoted(record.tag)})
+
+
+async def behind_receipt(call: Call) -> None:
+    """Wait for what another instance has acknowledged, where the request names its receipt."""
+    if "receipt" in (given := only(call.request, "receipt")):
+        await call.services.query.behind(call.resource.collection, Receipt.parse(given["receipt"]))
 
 
 async def patch(call: Call) -> web.Response:
@@ -80,13 +88,16 @@ async def patch(call: Call) -> web.Response:
     key, tags = key_of(call), preconditions.if_match(call.request)
     body = await read_body(call, call.services.bodies)
     strict_json.check(body)
-    try:
-        record = await call.services.changes.patch(
-            call.resource.collection, key, body, if_match=tags, origin=call.origin
-        )
-    except InvalidRecords as problem:  # the service counts items; here there is only one
-        raise InvalidRecords(problem.detail, errors=moved(problem.errors, 1, "")) from None
-    return json_response(call.resource.wire.document(record), headers={"ETag": preconditions.quoted(record.tag)})
+    collection = call.resource.collection
+    async with idempotency.attempt(call, body) as attempt:
+        try:
+            record = await call.services.changes.patch(
+                collection, key, body, if_match=tags, origin=call.origin, attempt=attempt
+            )
+        except InvalidRecords as problem:  # the service counts items; here there is only one
+            raise InvalidRecords(problem.detail, errors=moved(problem.errors, 1, "")) from None
+        tag = {"ETag": preconditions.quoted(record.tag)}
+        return idempotency.marked(json_response(call.resource.wire.document(record), headers=tag), attempt)
 
 
 async def delete(call: Call) -> web.Response:
@@ -94,8 +105,10 @@ async def delete(call: Call) -> web.Response:
     only(call.request)
     preconditions.refuse(call.request, "If-None-Match")
     tags = preconditions.if_match(call.request)
-    await call.services.changes.delete(call.resource.collection, key_of(call), if_match=tags, origin=call.origin)
-    return web.Response(status=204)
+    key, collection = key_of(call), call.resource.collection
+    async with idempotency.attempt(call, b"") as attempt:
+        await call.services.changes.delete(collection, key, if_match=tags, origin=call.origin, attempt=attempt)
+        return idempotency.marked(web.Response(status=204), attempt)
 
 
 async def list_asked(call: Call, *fixed: Condition) -> ListRequest:
@@ -116,16 +129,12 @@ def not_modified(tag: str) -> web.Response:
     return web.Response(status=304, headers={"ETag": preconditions.quoted(tag)})
 
 
-def _accepted(answer: Document) -> web.Response:
-    return json_response(answer, 202, {"Location": f"/api/v1/receipts/{answer['receipt']}"})
-
-
 def _result(result: ChangeResult) -> Document:
     absent = isinstance(result.problem, RecordNotFound)
     item: Document = {
         "index": result.index,
         "key": result.key,
         "verdict": result.verdict or ("not_found" if absent else "refused"),
-        "revision": str(result.record.revision) if result.record else None,
+        "revision": None if result.revision is None else str(result.revision),
     }
     return item | ({"problem": summary(result.problem)} if result.problem else {})

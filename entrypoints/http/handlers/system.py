@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import math
-
 import msgspec
 from aiohttp import web
 
-from domain.errors import InvalidParameter
+from domain.errors import InvalidParameter, PersistenceError
 from domain.model.collections import Collection
 from domain.model.frames import BufferDepth
-from domain.model.query import EVERYTHING
+from domain.model.query import EVERYTHING, CountMode, Query, ordered
 from domain.model.records import HealthStatus
-from entrypoints.http.abilities import has
+from entrypoints.http import letter_wire
+from entrypoints.http.abilities import abilities_of, has
 from entrypoints.http.answers import json_response
 from entrypoints.http.call import Call
 from entrypoints.http.parameters import only
+from entrypoints.http.parameters import seconds as seconds_of
 from entrypoints.http.wire import Document, instant
 from ports.abilities import Counting
 
 FLUSH_SECONDS = 30.0
-MAX_FLUSH_SECONDS = 300.0
+HOLD_SECONDS = 30.0
 
 
 async def info(call: Call) -> web.Response:
@@ -44,13 +44,19 @@ async def health(call: Call) -> web.Response:
     only(call.request)
     services = call.services
     backends = await services.registry.health()
-    lanes = services.flush.states()
-    well = all(found.healthy for found in backends.values()) and not any(lane.paused for lane in lanes.values())
+    lanes, letters = services.flush.states(), await _letters(call)
+    well = all(found.healthy for found in backends.values()) and not any(
+        lane.paused or lane.lost for lane in lanes.values()
+    )
+    objects = await services.filing.watch.health()
+    well = well and letters is not None and not letters["full"] and (objects is None or objects.healthy)
     answer = {
         "status": ("ok" if well else "degraded") if services.buffer.accepting else "not_ready",
         "journal": {"accepting": services.buffer.accepting, "replaying": services.buffer.replaying},
         "backends": {name: _shown(status) for name, status in backends.items()},
+        "objects": None if objects is None else _shown(objects),
         "collections": lanes,
+        "dead_letters": letters,
     }
     return json_response(answer)
 
@@ -67,15 +73,96 @@ async def buffers(call: Call) -> web.Response:
     """The pending log: how much waits, since when, and what holds it up."""
     only(call.request)
     depths, lanes = await call.services.buffer.depths(), call.services.flush.states()
-    return json_response({"buffers": {name: _depth(depth) | {"flush": lanes[name]} for name, depth in depths.items()}})
+    held = call.services.holds.is_held
+    found = {name: _depth(depth) | {"held": held(name), "flush": lanes[name]} for name, depth in depths.items()}
+    return json_response({"buffers": found})
 
 
 async def flush(call: Call) -> web.Response:
     """Return when everything acknowledged before is stored."""
-    text = only(call.request, "timeout").get("timeout")
-    seconds = FLUSH_SECONDS if text is None else _seconds(text)
-    await call.services.flush.flush(call.services.registry.collections, seconds)
+    seconds = seconds_of(only(call.request, "timeout"), "timeout", FLUSH_SECONDS)
+    await call.services.flush.flush(call.services.registry.collections, seconds, counts_holds=True)
     return json_response({"status": "flushed"})
+
+
+async def hold(call: Call) -> web.Response:
+    """Hold a collection's flush back for some seconds; intake and reads go on. Renew it by its name before it ends."""
+    given = only(call.request, "seconds", "hold")
+    seconds = seconds_of(given, "seconds", HOLD_SECONDS)
+    collection = call.services.registry.collection(call.request.match_info["collection"])
+    name = await call.services.holds.hold(collection, seconds, given.get("hold"))
+    return json_response({"collection": collection.name, "hold": name, "held_seconds": seconds})
+
+
+async def prepare(call: Call) -> web.Response:
+    """Make ready what another backend needs to keep a collection, for a hold that begins soon."""
+    given = only(call.request, "towards", "seconds")
+    if "towards" not in given:
+        raise InvalidParameter("`towards` is missing: the name of a configured backend.")
+    collection = call.services.registry.collection(call.request.match_info["collection"])
+    seconds = seconds_of(given, "seconds", HOLD_SECONDS)
+    await call.services.holds.prepare(collection, given["towards"], seconds)
+    return json_response({"collection": collection.name, "prepared": given["towards"], "prepared_seconds": seconds})
+
+
+async def follow(call: Call) -> web.Response:
+    """Note the keys of what is stored from now on, or tell those that were noted since; for who copies the backend."""
+    name = only(call.request, "follow").get("follow")
+    collection = call.services.registry.collection(call.request.match_info["collection"])
+    name, keys = call.services.trail.follow(collection.name, name)
+    return json_response({"collection": collection.name, "follow": name, "keys": keys})
+
+
+async def release(call: Call) -> web.Response:
+    """End a hold: read the configuration anew, and flush to where it says now."""
+    held = only(call.request, "hold").get("hold")
+    collection = call.services.registry.collection(call.request.match_info["collection"])
+    return json_response(await call.services.holds.release(collection, held))
+
+
+async def backends(call: Call) -> web.Response:
+    """The configured backends with their settings, secrets masked, and what is kept in them."""
+    only(call.request)
+    serving, registry = call.services.backends, call.services.registry
+    answer = {
+        "generation": registry.generation,
+        "backends": {
+            name: {
+                **configured.shown(),
+                "collections": [kept for kept, backend in registry.routes.items() if backend == name],
+            }
+            for name, configured in serving.settings.backends.items()
+        },
+    }
+    return json_response(answer)
+
+
+async def routes(call: Call) -> web.Response:
+    """Which backend each collection is kept in, and what that backend offers."""
+    only(call.request)
+    registry = call.services.registry
+    found = {
+        collection.name: {
+            "backend": registry.routes[collection.name],
+            "abilities": abilities_of(registry, collection),
+        }
+        for collection in registry.collections
+    }
+    return json_response({"generation": registry.generation, "routes": found})
+
+
+async def reload(call: Call) -> web.Response:
+    """Read the configuration anew and serve by its backends and routes, without a gap; moves no data."""
+    only(call.request)
+    return json_response(await call.services.backends.reload())
+
+
+async def _letters(call: Call) -> Document | None:
+    """How full the dead letters are; None where that cannot be told."""
+    try:
+        return letter_wire.filling(await call.services.dead_letters.level())
+    except PersistenceError:
+        return None
 
 
 def _shown(status: HealthStatus) -> HealthStatus:
@@ -92,11 +179,14 @@ def _described(call: Call, collection: Collection) -> Document:
 
 
 async def _statistics(call: Call, collection: Collection, depth: BufferDepth) -> Document:
-    by_status = None
-    if "status" in collection.by_name and has(call.services.registry, collection, Counting):
+    by_status, total = None, None
+    if "status" not in collection.by_name:
+        everything = Query(sort=ordered(collection), limit=1, count=CountMode.EXACT)
+        total = (await call.services.query.find(collection, everything)).total
+    elif has(call.services.registry, collection, Counting):
         counting = call.services.registry.ability(collection, Counting)
         by_status = dict(await counting.count_by(collection, "status", EVERYTHING))
-    total = sum(by_status.values()) if by_status is not None else None
+        total = sum(by_status.values())
     return {"stored": total, "by_status": by_status, "pending": depth.records, "accepted": depth.head}
 
 
@@ -104,13 +194,3 @@ def _depth(depth: BufferDepth) -> Document:
     document: Document = msgspec.to_builtins(depth)
     oldest = depth.oldest_accepted_at
     return document | {"records": depth.records, "oldest_accepted_at": instant(oldest) if oldest else None}
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds <= MAX_FLUSH_SECONDS:
-        raise InvalidParameter(f"`timeout` is a number of seconds above 0, at most {MAX_FLUSH_SECONDS:g}.")
-    return seconds

@@ -14,7 +14,7 @@ from domain.services.query_rules import checked_key
 from entrypoints.http import preconditions, wire
 from entrypoints.http.answers import json_response, page_response, streamed_response
 from entrypoints.http.call import Call
-from entrypoints.http.handlers.records import key_of, list_asked, not_modified
+from entrypoints.http.handlers.records import behind_receipt, key_of, list_asked, not_modified
 from entrypoints.http.parameters import only
 from entrypoints.http.resource import Resource
 from entrypoints.http.wire import Document
@@ -22,7 +22,7 @@ from entrypoints.http.wire import Document
 
 async def session_detail(call: Call) -> web.Response:
     """One session, and how far its tasks are."""
-    only(call.request)
+    await behind_receipt(call)
     session = await call.services.query.get(call.resource.collection, key_of(call))
     tasks = wire.progress(await call.services.query.progress(session.key))
     tag = f"{session.tag}.{zlib.crc32(msgspec.json.encode(tasks)):x}"

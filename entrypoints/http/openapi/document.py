@@ -9,21 +9,43 @@ from pathlib import Path
 import msgspec
 
 from domain.errors import PersistenceError
+from domain.model.built_in import BUILT_IN
 from domain.model.collections import Collection
-from domain.model.translation import BUILT_IN, SESSIONS, TASKS
-from entrypoints.http.errors import PROBLEM, kinds, status_of, summary, title_of
+from domain.model.translation import SESSIONS, TASKS
+from entrypoints.http.errors import PROBLEM, kinds, status_of, title_of
 from entrypoints.http.handlers import records
-from entrypoints.http.media import NDJSON
+from entrypoints.http.idempotency import REPLAYED
+from entrypoints.http.media import JSON, NDJSON, OCTETS
 from entrypoints.http.openapi import parameters, shapes
 from entrypoints.http.openapi.operations import ANY, OPERATIONS, Handler, Operation, Problems, Schema
+from entrypoints.http.openapi.problems import example_of
 from entrypoints.http.openapi.records import names_of, schemas_of
 from entrypoints.http.pages import HTML
 from entrypoints.http.routes import ROUTES, Route
 from entrypoints.http.wire import Document
 
 _COLLECTIONS = {collection.name: collection for collection in BUILT_IN}
+_SENT = {route.collection for route in ROUTES if route.handler is records.accept}  # whose records come in batches
 _REF = "#/components/schemas/{name}"
-_FREE = {"text": {"type": "string"}, "object": {"type": "object"}}
+_BINARY = {"type": "string", "contentMediaType": OCTETS}
+_FORM = {
+    "type": "object",
+    "properties": {
+        "file_id": {"type": "string", "description": "By default a new one."},
+        "name": {"type": "string", "description": "By default that of the part `file`."},
+        "metadata": {"type": "string", "description": "A JSON object."},
+        "file": _BINARY,
+    },
+    "required": ["file"],
+    "additionalProperties": False,
+    "description": "The part `file` comes last; its type is that of the part.",
+}
+_FREE: dict[str, Document] = {
+    "text": {"type": "string"},
+    "object": {"type": "object"},
+    "binary": _BINARY,
+    "form": _FORM,
+}
 _EXAMPLES: dict[str, Document] = msgspec.json.decode(Path(__file__).with_name("examples.json").read_bytes())
 _DESCRIPTION = """\
 Durable in milliseconds, written in bulk, nothing lost. A batch is acknowledged with `202` when it would survive a power
@@ -32,15 +54,23 @@ unknown parameter, field or operator is an error that names it. Every GET also a
 _TAGS = {
     "records": "Batches in, single records and lists out.",
     "recovery": "Interrupted sessions, and how to go on with them.",
+    "files": "Content of any type and size, its ranges, and what is known of it.",
     "receipts": "What became of an acknowledged batch.",
+    "dead letters": "Records that a backend refused: repair and replay them, or purge them.",
     "system": "The service about itself.",
     "about": "Probes, metrics, problems explained.",
 }
 _HEADERS: dict[str, Document] = {
-    "Location": {"description": "Where the receipt is.", "schema": {"type": "string"}},
+    "Location": {"description": "Where the receipt, or the file, is.", "schema": {"type": "string"}},
     "ETag": {"description": "The version answered with, for `If-Match`.", "schema": {"type": "string"}},
+    "Content-Disposition": {"description": "What the file is called.", "schema": {"type": "string"}},
+    "Repr-Digest": {"description": "The SHA-256 of the whole file (RFC 9530).", "schema": {"type": "string"}},
     "Link": {"description": 'The next page, `rel="next"`.', "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds until a retry makes sense.", "schema": {"type": "integer", "minimum": 1}},
+    REPLAYED: {
+        "description": "The request was carried out before, under the same key.",
+        "schema": {"type": "string", "const": "true"},
+    },
     "X-Request-Id": {"description": "The caller's own, or a new one.", "schema": {"type": "string"}},
 }
 
@@ -78,6 +108,12 @@ def _operation(route: Route) -> Document:
     row, collection, name = OPERATIONS[route.handler], _collection(route), operation_id(route)
     example = _EXAMPLES.get(name, {})
     answers = {str(row.status): _answer(row, collection, example)}
+    if row.accepted:
+        answers["202"] = answers[str(row.status)] | {"description": "Taken, and not done yet: see its receipt."}
+    for status, schema in row.also.items():
+        answers[str(status)] = _answer(
+            msgspec.structs.replace(row, answer=schema), collection, _EXAMPLES.get(f"{name}_{status}", {})
+        )
     if row.unchanged:
         answers["304"] = {"description": "The caller's copy is current.", "headers": _headers("ETag")}
     found: Document = {
@@ -88,6 +124,11 @@ def _operation(route: Route) -> Document:
     }
     if row.bodies and collection:
         found["requestBody"] = _body(row, collection, example)
+    if row.optional_body:
+        content = {
+            JSON: {"schema": _FREE[row.optional_body]} | ({"example": example["body"]} if "body" in example else {})
+        }
+        found["requestBody"] = {"required": False, "content": content}
     return found | {"responses": dict(sorted((answers | _refusals((*ANY, *row.problems))).items()))}
 
 
@@ -159,19 +200,21 @@ def _refusal(status: int, kinds: Iterable[type[PersistenceError]]) -> Document:
     examples = {code: {"$ref": f"#/components/examples/{code}"} for code in codes}
     return {
         "description": " ".join(f"`{kind.code}`: {title_of(kind)}." for kind in kinds),
-        "headers": _headers("X-Request-Id", *(["Retry-After"] if status == 503 else [])),
+        "headers": _headers("X-Request-Id", *(["Retry-After"] if status in _LATER else [])),
         "content": {PROBLEM: {"schema": schema, "examples": examples}},
     }
 
 
+_LATER = (409, 429, 503)  # of the first, what is in progress
 _SPECIAL = {"detail": "SessionDetail", "restored": "Restored"}
 
 
 def _schemas() -> dict[str, Document]:
     found: dict[str, Document] = {}
     for collection in BUILT_IN:
-        found |= schemas_of(collection)
-    types = [*{row.answer: None for row in OPERATIONS.values() if isinstance(row.answer, type)}, shapes.Problem]
+        found |= schemas_of(collection, is_sent=collection.name in _SENT)
+    answered = [schema for row in OPERATIONS.values() for schema in (row.answer, *row.also.values())]
+    types = [*{schema: None for schema in answered if isinstance(schema, type)}, shapes.Problem]
     _, components = msgspec.json.schema_components([*types, shapes.Progress], ref_template=_REF)
     return found | _translation(found) | components
 
@@ -203,8 +246,4 @@ def _translation(found: dict[str, Document]) -> dict[str, Document]:
 
 def _problem_examples() -> dict[str, Document]:
     used = {kind.code for row in OPERATIONS.values() for kind in (*ANY, *row.problems)}
-    return {
-        kind.code: {"summary": title_of(kind), "value": summary(kind()) | {"cure": kind.cure}}
-        for kind in kinds()
-        if kind.code in used
-    }
+    return {kind.code: {"summary": title_of(kind), "value": example_of(kind)} for kind in kinds() if kind.code in used}

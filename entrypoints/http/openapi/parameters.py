@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from domain.model.acks import Ack
 from domain.model.collections import Collection
+from domain.model.idempotency import MAX_KEY_LENGTH
 from domain.model.query import MAX_CONDITIONS, MAX_PAGE_SIZE, CountMode, Operator
 from domain.services.query_rules import REVISION, operators_of
-from entrypoints.http.handlers.system import FLUSH_SECONDS, MAX_FLUSH_SECONDS
+from entrypoints.http import idempotency
+from entrypoints.http.acks import MAX_STORED_SECONDS, STORED_SECONDS
+from entrypoints.http.handlers.dead_letters import OUTCOME_SECONDS, SWEEP_SIZE
+from entrypoints.http.handlers.system import FLUSH_SECONDS, HOLD_SECONDS
 from entrypoints.http.list_parameters import MAX_DEPTH, PAGE_SIZE
 from entrypoints.http.openapi.records import value_schema
+from entrypoints.http.parameters import MAX_SECONDS
 from entrypoints.http.wire import Document
 
 _FILTER = (
@@ -32,9 +38,23 @@ def condition(name: str, description: str) -> Document:
 
 ACK = query(
     "ack",
-    {"type": "string", "enum": ["journaled"]},
-    "When to answer; `accepted` and `stored` are not offered yet (501).",
+    {"type": "string", "enum": [*Ack], "default": Ack.JOURNALED},
+    "When to answer. `journaled`: it would survive a power loss. `stored`: it is in the backend (200, with a verdict "
+    "for each record; 202 where that takes longer than `timeout`). `accepted`: it is on its way to the disk, and a "
+    "crash may lose it.",
 )
+STORED_TIMEOUT = query(
+    "timeout",
+    {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_STORED_SECONDS, "default": STORED_SECONDS},
+    "Seconds that `ack=stored` waits; only with it.",
+)
+IDEMPOTENCY_KEY: Document = {
+    "name": idempotency.HEADER,
+    "in": "header",
+    "description": "Names this request for 24 hours: sent again with the same key and content, it does nothing twice, "
+    f"and is answered as before, with `{idempotency.REPLAYED}: true`.",
+    "schema": {"type": "string", "pattern": f"^[!-~]{{1,{MAX_KEY_LENGTH}}}$"},
+}
 ON_ERROR = query(
     "on_error",
     {"type": "string", "enum": ["stop", "continue"], "default": "stop"},
@@ -44,10 +64,82 @@ IF_MATCH = condition(
     "If-Match", "Tags of the versions that may be changed, or `*`; otherwise 412 with the stored record."
 )
 IF_NONE_MATCH = condition("If-None-Match", "Tags of the versions that the caller has; 304 if one is still current.")
+IF_NONE_THERE = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "`*`: only where there is no such file yet; otherwise 412.",
+    "schema": {"type": "string", "enum": ["*"]},
+}
+CONTENT_DIGEST = {
+    "name": "Content-Digest",
+    "in": "header",
+    "description": "The SHA-256 of the content (RFC 9530); content that has another is refused (422).",
+    "schema": {"type": "string", "pattern": "^sha-256=:[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=:$"},
+}
+RANGE = {
+    "name": "Range",
+    "in": "header",
+    "description": "One range of bytes, like `bytes=0-99`, `bytes=100-` or `bytes=-100`; 416 where there are none. "
+    "Anything else is answered with the whole.",
+    "schema": {"type": "string"},
+}
+IF_RANGE = {
+    "name": "If-Range",
+    "in": "header",
+    "description": "The version that the range is of; another one is answered whole.",
+    "schema": {"type": "string"},
+}
+FILE_NAME = query("name", {"type": "string"}, "What the file is called where it is downloaded; by default its id.")
+RECEIPT = query(
+    "receipt",
+    {"type": "string"},
+    "Of a batch that any instance has taken: the answer waits up to two seconds until it shows what that was about. "
+    "Only needed where instances share a buffer and another one was asked.",
+)
 TIMEOUT = query(
     "timeout",
-    {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_FLUSH_SECONDS, "default": FLUSH_SECONDS},
+    {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_SECONDS, "default": FLUSH_SECONDS},
     "Seconds to wait.",
+)
+LETTERS = (
+    query("collection", {"type": "string"}, "Only letters of this collection."),
+    query("code", {"type": "string"}, "Only letters with this cause."),
+    query("key", {"type": "string"}, "Only letters of this record."),
+    query("before", {"type": "string", "examples": ["2026-11-24"]}, "Only letters that failed before this time."),
+)
+LETTER_PAGE = (
+    query(
+        "page_size",
+        {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": PAGE_SIZE},
+        "How many letters a page has at most; large ones make it shorter.",
+    ),
+    query("cursor", {"type": "string"}, "`next_cursor` of the page before, with the same filter."),
+)
+SWEEP = (
+    query("limit", {"type": "integer", "minimum": 1, "maximum": SWEEP_SIZE, "default": SWEEP_SIZE}, "Letters at most."),
+    query(
+        "cursor",
+        {"type": "string"},
+        "`next_cursor` of the answer before; pass its `before` on too, so that what is refused again waits.",
+    ),
+)
+EVERYTHING = query(
+    "all",
+    {"type": "string", "enum": ["false", "true"], "default": "false"},
+    "`true` instead of a filter: every letter.",
+)
+OUTCOME = query(
+    "timeout",
+    {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_SECONDS, "default": OUTCOME_SECONDS},
+    "Seconds to wait for what becomes of it.",
+)
+HELD = query("hold", {"type": "string"}, "The hold that is meant; 409 where it has ended.")
+TOWARDS = query("towards", {"type": "string"}, "The name of the backend that the collection may turn to.")
+FOLLOWED = query("follow", {"type": "string"}, "What was begun; without it, it begins. 409 where it has ended.")
+HOLD_TIME = query(
+    "seconds",
+    {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_SECONDS, "default": HOLD_SECONDS},
+    "After which it ends by itself.",
 )
 
 

@@ -21,10 +21,22 @@ def names_of(collection: Collection) -> dict[str, str]:
     }
 
 
-def schemas_of(collection: Collection) -> dict[str, Document]:
-    """Every schema of a collection, by name."""
+def schemas_of(collection: Collection, *, is_sent: bool = True) -> dict[str, Document]:
+    """Every schema of a collection, by name; ``is_sent``: its records come in batches."""
     names = names_of(collection)
+    return _answered(collection, names) | (_taken(collection, names) if is_sent else {})
+
+
+def _answered(collection: Collection, names: dict[str, str]) -> dict[str, Document]:
     answered = {field.name: _stored(field) for field in collection.fields} | {REVISION: _REVISION}
+    return {
+        names["record"]: _object(f"A {collection.noun} as it is stored.", answered, list(answered)),
+        names["selection"]: _object(f"A {collection.noun}, or the `fields` of it that were asked for.", answered, []),
+        names["page"]: _page(names["selection"]),
+    }
+
+
+def _taken(collection: Collection, names: dict[str, str]) -> dict[str, Document]:
     sent = {field.name: _sent(field) for field in collection.fields}
     required = [field.name for field in collection.fields if field.required]
     changes = {field.name: _changed(field) for field in collection.fields} | {collection.key: _KEY}
@@ -34,9 +46,6 @@ def schemas_of(collection: Collection) -> dict[str, Document]:
         names["batch"]: _batch(collection, names["draft"]),
         names["changes"]: _object(_CHANGES, changes, []),
         names["changes_batch"]: _batch(collection, names["changes"], collection.key),
-        names["record"]: _object(f"A {collection.noun} as it is stored.", answered, list(answered)),
-        names["selection"]: _object(f"A {collection.noun}, or the `fields` of it that were asked for.", answered, []),
-        names["page"]: _page(names["selection"]),
     }
 
 
@@ -45,7 +54,7 @@ def value_schema(field: Field) -> Document:
     match field.type:
         case FieldType.CHOICE:
             return {"type": "string", "enum": list(field.choices)}
-        case FieldType.INTEGER:
+        case FieldType.INTEGER | FieldType.LONG:
             return {"type": "integer", "minimum": field.minimum, "maximum": field.maximum}
         case FieldType.OBJECT:
             return {"type": "object", "description": f"At most {field.max_bytes} bytes; kept as it was sent."}

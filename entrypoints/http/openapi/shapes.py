@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from domain.model.lanes import LaneState
 from domain.model.receipts import ReceiptState
 from domain.model.records import HealthStatus, Verdict
-from domain.services.flush import LaneState
 
 Count = Annotated[int, Meta(ge=0)]
 Instant = Annotated[datetime, Meta(description="RFC 3339 in UTC, six fraction digits.")]
@@ -54,12 +54,23 @@ class Problem(Shape, frozen=True, kw_only=True):
 
 
 class Accepted(Shape, frozen=True, kw_only=True):
-    """A batch that would survive a power loss."""
+    """A batch that was taken, and the level that it has reached."""
 
     status: Literal["accepted"]
     count: Annotated[int, Meta(ge=1, description="Records taken.")]
     receipt: ReceiptText
-    ack: Literal["journaled"]
+    ack: Literal["journaled", "accepted"]
+    receipts: Annotated[list[str], Meta(description="All receipts of an NDJSON body.")] | UnsetType = UNSET
+    errors: Annotated[list[Fault], Meta(description="With `on_error=continue`.")] | UnsetType = UNSET
+
+
+class Written(Shape, frozen=True, kw_only=True):
+    """A batch that is stored, with a verdict for each record that was taken, in order."""
+
+    status: Literal["stored"]
+    count: Annotated[int, Meta(ge=1, description="Records taken.")]
+    receipt: ReceiptText
+    results: list[ChangeResult]
     receipts: Annotated[list[str], Meta(description="All receipts of an NDJSON body.")] | UnsetType = UNSET
     errors: Annotated[list[Fault], Meta(description="With `on_error=continue`.")] | UnsetType = UNSET
 
@@ -147,13 +158,94 @@ class JournalHealth(Shape, frozen=True, kw_only=True):
     replaying: bool
 
 
+class LetterLevel(Shape, frozen=True, kw_only=True):
+    """How full the store of the dead letters is."""
+
+    total: Count
+    bytes: Annotated[int, Meta(ge=0, description="The records, and 512 bytes for each.")]
+    max_records: Count
+    max_bytes: Count
+    full: Annotated[bool, Meta(description="Collections with refused records wait for room.")]
+
+
+class LetterSummary(Shape, frozen=True, kw_only=True):
+    """A record that its backend refused, without the record."""
+
+    id: Annotated[str, Meta(description="Opaque.")]
+    collection: str
+    key: str
+    operation: Literal["write", "delete"]
+    code: Annotated[str, Meta(description="Why; `/problems/{code}` explains it.")]
+    detail: Annotated[str, Meta(description="In the backend's words.")]
+    sequence: Annotated[int, Meta(ge=1, description="Its place among those that receipts count.")]
+    revision: Revision | None
+    accepted_at: Instant | None
+    failed_at: Instant
+    record_bytes: Count
+    replayable: Annotated[bool, Meta(description="Whether the record is still there.")]
+
+
+class LetterCause(Shape, frozen=True, kw_only=True):
+    """How many letters of a collection have the same cause."""
+
+    collection: str
+    code: str
+    count: Count
+
+
+class DeadLetterPage(LetterLevel, frozen=True, kw_only=True):
+    """A page of dead letters, and what there is in all."""
+
+    items: list[LetterSummary]
+    causes: Annotated[list[LetterCause], Meta(description="Of all letters, whatever the filter.")]
+    page_size: Count
+    next_cursor: str | None
+
+
+class DeadLetter(LetterSummary, frozen=True, kw_only=True):
+    """A record that its backend refused."""
+
+    record: Annotated[Any, Meta(description="As it was received; null where it is not JSON.")]
+    record_base64: Annotated[str | None, Meta(description="Its bytes, where it is not JSON.")]
+
+
+class ReplayedLetter(Shape, frozen=True, kw_only=True):
+    """What became of a dead letter's record."""
+
+    id: Annotated[str, Meta(description="Of the letter that is gone.")]
+    key: str
+    verdict: Annotated[str, Meta(extra_json_schema={"enum": [*Verdict, "pending"]})]
+    revision: Revision
+    receipt: ReceiptText
+    problem: ItemProblem | UnsetType = UNSET
+    new_id: Annotated[str, Meta(description="Of the new letter, if it was refused again.")] | UnsetType = UNSET
+
+
+class ReplayedLetters(Shape, frozen=True, kw_only=True):
+    """What became of many dead letters."""
+
+    replayed: Annotated[int, Meta(ge=0, description="Letters that are gone; their records are in the journal.")]
+    verdicts: Annotated[dict[str, Count], Meta(description="How many of them by what became of the record.")]
+    kept: Annotated[int, Meta(ge=0, description="Letters that stay: today's rules refuse them, or nothing is left.")]
+    before: Annotated[datetime, Meta(description="Only letters that failed before were looked at.")]
+    next_cursor: str | None
+
+
+class PurgedLetters(Shape, frozen=True, kw_only=True):
+    """How many letters were forgotten."""
+
+    purged: Count
+
+
 class Health(Shape, frozen=True, kw_only=True):
     """How the journal and every backend are."""
 
     status: Literal["ok", "degraded", "not_ready"]
     journal: JournalHealth
     backends: dict[str, HealthStatus]
+    objects: Annotated[HealthStatus | None, Meta(description="The store of files; null where none are kept.")]
     collections: dict[str, LaneState]
+    dead_letters: LetterLevel | None
 
 
 class Stored(Shape, frozen=True, kw_only=True):
@@ -180,6 +272,7 @@ class Pending(Shape, frozen=True, kw_only=True):
     oldest_accepted_at: Instant | None
     quarantined: Annotated[int, Meta(ge=0, description="Damaged frames that were set aside.")]
     records: Count
+    held: Annotated[bool, Meta(description="Somebody holds the flush back, for a while.")]
     flush: LaneState
 
 
@@ -193,6 +286,68 @@ class Flushed(Shape, frozen=True, kw_only=True):
     """Everything acknowledged before is stored."""
 
     status: Literal["flushed"]
+
+
+class PreparedBackend(Shape, frozen=True, kw_only=True):
+    """A backend is open, and its worker process runs, so that a collection can turn to it at once."""
+
+    collection: str
+    prepared: str
+    prepared_seconds: float
+
+
+class Held(Shape, frozen=True, kw_only=True):
+    """Nothing of the collection is flushed for a while."""
+
+    collection: str
+    hold: Annotated[str, Meta(description="Its name, to renew and to end it.")]
+    held_seconds: float
+
+
+class Followed(Shape, frozen=True, kw_only=True):
+    """What was written to a collection's backend since the last question."""
+
+    collection: str
+    follow: Annotated[str, Meta(description="Its name, for the next question; forgotten after a minute without one.")]
+    keys: list[str]
+
+
+class Backend(msgspec.Struct, frozen=True, kw_only=True):
+    """One `[backends.NAME]` table as it is in effect, and what is kept in it. Secrets are masked."""
+
+    type: str
+    collections: list[str]
+
+
+class Backends(Shape, frozen=True, kw_only=True):
+    """The configured backends by name."""
+
+    generation: Annotated[int, Meta(ge=1, description="Rises with each reload.")]
+    backends: dict[str, Backend]
+
+
+class RouteTarget(Shape, frozen=True, kw_only=True):
+    """Where a collection is kept."""
+
+    backend: str
+    abilities: list[str]
+
+
+class Routes(Shape, frozen=True, kw_only=True):
+    """Where each collection is kept."""
+
+    generation: Annotated[int, Meta(ge=1, description="Rises with each reload.")]
+    routes: dict[str, RouteTarget]
+
+
+class Reloaded(Shape, frozen=True, kw_only=True):
+    """What a reload came to."""
+
+    generation: Annotated[int, Meta(ge=1)]
+    routes: Annotated[dict[str, str], Meta(description="Backend by collection.")]
+    opened: Annotated[list[str], Meta(description="Backends that are new or changed.")]
+    closed: Annotated[list[str], Meta(description="Former backends, closed when the calls in them had ended.")]
+    needs_restart: Annotated[list[str], Meta(description="Changed settings that only a restart heeds.")]
 
 
 class Live(Shape, frozen=True, kw_only=True):

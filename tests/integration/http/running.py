@@ -10,36 +10,51 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import aiohttp
 
 from adapters.memory.backend import MemoryBackend
 from adapters.memory.dead_letters import MemoryDeadLetters
+from adapters.memory.idempotency_keys import MemoryIdempotencyKeys
+from adapters.memory.object_store import MemoryObjectStore
 from adapters.memory.receipts import MemoryReceipts
 from adapters.memory.revision_ceiling import MemoryRevisionCeiling
 from adapters.memory.write_buffer import MemoryWriteBuffer
 from adapters.system.clock import SystemClock
 from adapters.system.ids import SystemIds
+from domain.model.built_in import BUILT_IN
 from domain.model.observations import Observation
 from domain.model.policies import BufferPolicy
-from domain.model.translation import BUILT_IN
 from domain.services.buffer import BufferManager
 from domain.services.changes import ChangeService
+from domain.services.dead_letters import DeadLetterService
 from domain.services.flush import FlushEngine
+from domain.services.gate import Gate
+from domain.services.idempotency import Idempotency
+from domain.services.intake import Intake
+from domain.services.keyed_log import KeyedLog, LogKeys
 from domain.services.lane import Lane, LaneParts
 from domain.services.query import QueryService
 from domain.services.receipts import ReceiptService
 from domain.services.recovery import RecoveryService
-from domain.services.registry import NamedBackend, StorageBackendRegistry
 from domain.services.revisions import RevisionIssuer
 from domain.services.schema import Schemas
+from domain.services.trail import Trail
+from entrypoints.backends import Backends
+from entrypoints.filing import Filing
+from entrypoints.holds import Holds
+from entrypoints.http.app import create_app
 from entrypoints.http.body import Bodies
 from entrypoints.http.server import HttpServer
 from entrypoints.http.services import About, Services
+from entrypoints.settings import ConfiguredBackend, ObjectSettings, Settings
+from ports.backend_type import BackendSettings, BackendType
 
 API = "/api/v1/translation"
 POLICY = BufferPolicy(linger_seconds=0.01, read_deadline_seconds=2.0)
+LIMITS = ObjectSettings()
 
 
 @dataclass
@@ -64,6 +79,7 @@ class Running:
     backend: MemoryBackend
     observed: Observed
     client: aiohttp.ClientSession
+    letters: MemoryDeadLetters
     last: bytes = b""  # the body that came last, as it came
 
     async def ask(self, method: str, path: str, **options: Any) -> tuple[int, Any, aiohttp.ClientResponse]:
@@ -113,53 +129,84 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    policy: BufferPolicy = POLICY, bodies: Bodies | None = None, backend: Any = None, **server: Any
+    policy: BufferPolicy = POLICY,
+    bodies: Bodies | None = None,
+    backend: Any = None,
+    objects: Any = None,
+    limits: ObjectSettings = LIMITS,
+    **server: Any,
 ) -> AsyncIterator[Running]:
     """A service for one test."""
     observed = Observed()
     backend = backend or MemoryBackend()
-    services, parts = build(policy, bodies or Bodies(), backend, observed)
-    http = HttpServer(services, port=0, finish_seconds=1.0, **server)
+    objects = objects or MemoryObjectStore(SystemClock())
+    services, log, letters = build(policy, bodies or Bodies(), backend, observed, objects, limits)
+    http = HttpServer(partial(create_app, services), port=0, finish_seconds=1.0, **server)
     await services.buffer.start()
     await services.flush.start()
     await http.open()
+    await http.listen()
     try:
         async with aiohttp.ClientSession(http.url) as client:
-            yield Running(http, services, backend, observed, client)
+            yield Running(http, services, backend, observed, client, letters)
     finally:
         await http.close()
         await services.buffer.stop()
         await services.flush.stop(1.0)
-        await parts.buffer.close()  # type: ignore[attr-defined]
+        await log.close()
 
 
 def build(
-    policy: BufferPolicy, bodies: Bodies, backend: MemoryBackend, observed: Observed
-) -> tuple[Services, LaneParts]:
+    policy: BufferPolicy,
+    bodies: Bodies,
+    backend: MemoryBackend,
+    observed: Observed,
+    objects: Any,
+    limits: ObjectSettings,
+) -> tuple[Services, MemoryWriteBuffer, MemoryDeadLetters]:
     clock, schemas, receipts = SystemClock(), Schemas(BUILT_IN), MemoryReceipts()
-    routes = {collection.name: "main" for collection in BUILT_IN}
-    registry = StorageBackendRegistry([NamedBackend("main", "memory", backend)], routes, BUILT_IN, observed, clock)
-    log = MemoryWriteBuffer([collection.name for collection in BUILT_IN])
+    given = BackendType(BackendSettings, lambda *_: backend)
+    backends = Backends(
+        Settings(backends={"main": ConfiguredBackend("memory", given, BackendSettings())}), BUILT_IN, observed, clock
+    )
+    registry = backends.registry
+    kept = MemoryWriteBuffer([collection.name for collection in BUILT_IN])
     issuer = RevisionIssuer(MemoryRevisionCeiling(), clock)
+    keys = LogKeys(MemoryIdempotencyKeys(), clock)
+    idempotency, log = Idempotency(keys, clock), KeyedLog(kept, keys)
+    trail = Trail(log, schemas, SystemIds(), clock)
+    gate = Gate(trail, [collection.name for collection in BUILT_IN])
     buffer = BufferManager(BUILT_IN, schemas, log, receipts, issuer, policy, observed, clock)
+    letters = MemoryDeadLetters()
     parts = LaneParts(
-        buffer=log,
+        buffer=gate,
         registry=registry,
-        dead_letters=MemoryDeadLetters(),
+        dead_letters=letters,
         receipts=receipts,
         policy=policy,
         observer=observed,
         clock=clock,
     )
-    flush = FlushEngine([Lane(c, schemas.of(c.name), parts) for c in BUILT_IN], log, buffer)
+    flush = FlushEngine([Lane(c, schemas.of(c.name), parts) for c in BUILT_IN], gate, buffer, observed, gate)
     query = QueryService(registry, buffer, flush, policy)
+    changes = ChangeService(registry, schemas, buffer, flush, query, receipts, policy, clock)
     services = Services(
+        backends=backends,
         registry=registry,
         buffer=buffer,
+        intake=Intake(schemas, buffer, flush, receipts, idempotency, policy),
         flush=flush,
-        changes=ChangeService(registry, schemas, buffer, flush, query, receipts, policy, clock),
+        holds=Holds(gate, flush, backends, SystemIds()),
+        trail=trail,
+        changes=changes,
         query=query,
         recovery=RecoveryService(query, clock),
+        dead_letters=DeadLetterService(
+            *(letters, letters.bounds, registry, schemas, buffer, flush, receipts, observed, clock)
+        ),
+        filing=Filing(
+            *(Settings(objects=limits), schemas, changes, query, buffer, letters, observed, SystemIds(), clock, objects)
+        ),
         receipts=ReceiptService([c.name for c in BUILT_IN], log, receipts, issuer),
         observer=observed,
         clock=clock,
@@ -168,7 +215,7 @@ def build(
         render_metrics=lambda: b"persistence_data_loss_total 0.0\n",
         bodies=bodies,
     )
-    return services, parts
+    return services, kept, letters
 
 
 def session(session_id: str = "s1", **fields: Any) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import html
+import json
 import re
 
 import pytest
@@ -34,6 +36,20 @@ async def test_no_other_file_is_served(service: Running, name: str) -> None:
     assert (status, problem["code"]) == (404, "route_not_found")
 
 
+async def test_the_first_page_leads_everywhere(service: Running) -> None:
+    status, page, response = await service.get("/", headers=BROWSER)
+    assert (status, response.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert response.headers["Vary"] == (await service.get("/"))[2].headers["Vary"] == "Accept"
+    text = page.decode()
+    assert "$" not in text
+    for word in (service.services.about.version, "translation_tasks", "conditional writes", "batch records", "10,000"):
+        assert word in text
+    leads = re.findall(r'href="(/[^"]*)"', text)
+    assert {f"/problems/{kind.code}" for kind in kinds()} | {"/docs", "/openapi.json", "/metrics"} <= set(leads)
+    for lead in leads:
+        assert (await service.get(lead, headers=BROWSER))[0] == 200, lead
+
+
 async def test_every_problem_has_a_page_for_people(service: Running) -> None:
     for kind in kinds():
         status, page, response = await service.get(f"/problems/{kind.code}", headers=BROWSER)
@@ -41,7 +57,13 @@ async def test_every_problem_has_a_page_for_people(service: Running) -> None:
         text = page.decode()
         assert kind.code in text
         assert "$" not in text
-        assert re.findall("`", text) == []
+        prose, example = re.fullmatch(r"(.*)<pre>(.*)</pre>.*", text, re.DOTALL).groups()
+        assert re.findall("`", prose) == []
+        assert json.loads(html.unescape(example))["code"] == kind.code
+        _, found, _ = await service.get(f"/problems/{kind.code}")
+        assert found["cause"].endswith(".")
+        assert found["cause"].rstrip(".") != found["title"]
+        assert (found["example"]["code"], found["example"]["cure"]) == (kind.code, kind.cure)
         assert response.headers["Vary"] == "Accept"
 
 

@@ -66,16 +66,6 @@ async def test_one_bad_record_refuses_the_batch_unless_the_caller_goes_on(servic
     assert (status, answer["errors"][0]["pointer"]) == (422, "/tasks/0/status")
 
 
-async def test_levels_that_are_not_offered_yet_are_501_and_unknown_ones_400(service: Running) -> None:
-    for level in ("accepted", "stored"):
-        status, answer, _ = await service.post(f"{API}/tasks/batch?ack={level}", {"tasks": [task()]})
-        assert (status, answer["code"]) == (501, "ability_missing")
-    assert (await service.post(f"{API}/tasks/batch?ack=stored&timeout=5", {"tasks": [task()]}))[0] == 501
-    assert (await service.post(f"{API}/tasks/batch?timeout=5", {"tasks": [task()]}))[0] == 400
-    assert (await service.post(f"{API}/tasks/batch?ack=sure", {"tasks": [task()]}))[0] == 400
-    assert (await service.post(f"{API}/tasks/batch?ack=journaled", {"tasks": [task()]}))[0] == 202
-
-
 async def test_a_session_shows_how_far_its_tasks_are(service: Running) -> None:
     await service.post(f"{API}/sessions/batch", {"sessions": [session()]})
     tasks = [task("t1", status="completed"), task("t2"), task("t3", "another")]

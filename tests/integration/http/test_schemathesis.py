@@ -13,6 +13,7 @@ from tests.e2e.service import Service
 SETTINGS = Path(__file__).with_name("schemathesis.toml")
 OPERATED = [route for route in ROUTES if route.handler in OPERATIONS]
 PHASES = "examples,coverage,fuzzing,stateful"
+HELD_AND_FLUSHED = "60"  # seconds: a change waits until a hold of its collection ends, and then for its flush
 
 
 @pytest.mark.slow
@@ -22,7 +23,7 @@ async def test_the_service_keeps_to_its_description_whatever_is_sent(tmp_path: P
     async with Service(tmp_path) as service:
         run = await asyncio.create_subprocess_exec(
             *(tool, "--config-file", SETTINGS, "run", f"{service.url}/openapi.json"),
-            *("--phases", PHASES, "--max-examples", "15", "--seed", "1", "--request-timeout", "10"),
+            *("--phases", PHASES, "--max-examples", "15", "--seed", "1", "--request-timeout", HELD_AND_FLUSHED),
             *("--continue-on-failure", "--generation-database", "none", "--no-color"),
             cwd=tmp_path,
             stdout=asyncio.subprocess.PIPE,

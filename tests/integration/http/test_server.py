@@ -10,10 +10,12 @@ import re
 import socket
 import zlib
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
 from domain.errors import AddressInUse, InvalidConfiguration
+from entrypoints.http.app import create_app
 from entrypoints.http.body import Bodies
 from entrypoints.http.server import HttpServer
 from tests.integration.http.running import API, Running, running, session, task
@@ -189,11 +191,11 @@ async def test_a_restore_that_breaks_in_the_middle_is_cut_not_completed(service:
 
 
 async def test_a_port_in_use_is_a_sentence(service: Running) -> None:
-    second = HttpServer(service.services, port=service.server.port)
+    second = HttpServer(partial(create_app, service.services), port=service.server.port)
     with pytest.raises(AddressInUse, match=f"Port {service.server.port}"):
         await second.open()
     with pytest.raises(InvalidConfiguration, match=r"192\.0\.2\.1"):
-        await HttpServer(service.services, host="192.0.2.1", port=0).open()
+        await HttpServer(partial(create_app, service.services), host="192.0.2.1", port=0).open()
 
 
 async def test_closing_finishes_the_request_on_its_way() -> None:

@@ -4,6 +4,8 @@ import gzip
 import json
 from typing import Any
 
+import pytest
+
 from domain.model.observations import RecordsAccepted
 from domain.model.policies import BufferPolicy
 from tests.integration.http.running import API, Running, running, task
@@ -98,11 +100,12 @@ async def test_an_empty_stream_and_an_endless_line_are_refused(service: Running)
     assert await service.stored() == 0
 
 
-async def test_a_full_buffer_ends_a_stream_and_says_what_stays() -> None:
-    policy = BufferPolicy(max_bytes=1024 * 1024, linger_seconds=30, batch_records=5000)
+@pytest.mark.parametrize(("soft_share", "refusal"), [(1.0, (503, "buffer_full")), (0.5, (429, "slow_down"))])
+async def test_a_full_buffer_ends_a_stream_and_says_what_stays(soft_share: float, refusal: tuple[int, str]) -> None:
+    policy = BufferPolicy(max_bytes=1024 * 1024, soft_share=soft_share, linger_seconds=30, batch_records=5000)
     async with running(policy) as service:
         status, problem = await send(service, lines(*[task(f"t{i}") for i in range(4000)]))
-        assert (status, problem["code"]) == (503, "buffer_full")
+        assert (status, problem["code"]) == refusal
         assert 0 < problem["accepted"] < 4000
         assert problem["accepted"] % 1000 == 0
         _, receipt, _ = await service.get(f"/api/v1/receipts/{problem['receipt']}")

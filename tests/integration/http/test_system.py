@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from adapters.memory.backend import MemoryBackend
@@ -16,6 +17,15 @@ async def test_the_root_names_version_links_limits_and_abilities(service: Runnin
     assert found["links"][f"{API}/tasks/{{task_id}}"] == ["DELETE", "GET", "HEAD", "PATCH"]
     assert found["limits"]["batch_records"] == 10_000
     assert "counting" in found["abilities"]["translation_tasks"]
+
+
+async def test_a_json_answer_ends_its_line_as_a_shell_likes_it(service: Running) -> None:
+    await service.post(f"{API}/sessions/batch", {"sessions": [session()]})
+    assert service.last.endswith(b"}\n")
+    asked = [("GET", "/"), ("GET", "/nowhere"), ("GET", "/openapi.json"), ("POST", f"{API}/recovery/restore/s1")]
+    for method, path in asked:
+        await service.ask(method, path)
+        assert service.last.endswith(b"}\n")
 
 
 async def test_live_and_ready_say_so(service: Running) -> None:
@@ -72,6 +82,42 @@ async def test_a_sick_backend_degrades_the_service_and_stays_ready() -> None:
         assert "translation_tasks" in problem["detail"]
 
 
+async def test_a_flush_takes_no_longer_than_it_was_given_though_a_collection_is_held() -> None:
+    async with running(policy=BufferPolicy(read_deadline_seconds=0.1)) as service:
+        buffers = "/api/v1/system/buffers/translation_tasks"
+        assert (await service.ask("POST", f"{buffers}/hold?seconds=60"))[0] == 200
+        assert (await service.post(f"{API}/tasks/batch", {"tasks": [task()]}))[0] == 202
+        status, problem, _ = await service.ask("POST", "/api/v1/system/flush?timeout=0.1")
+        assert (status, problem["code"]) == (503, "flush_incomplete")
+        listed = asyncio.create_task(service.get(f"{API}/tasks?consistency=strong"))
+        await asyncio.sleep(0.3)
+        assert not listed.done()  # it loses no time by the hold
+        assert (await service.ask("POST", f"{buffers}/release"))[0] == 200
+        assert (await listed)[1]["total"] == 1
+
+
+async def test_a_backend_is_prepared_by_its_name() -> None:
+    async with running() as service:
+        path = "/api/v1/system/buffers/translation_tasks/prepare"
+        status, found, _ = await service.ask("POST", f"{path}?towards=main&seconds=0.01")
+        assert (status, found["prepared"], found["prepared_seconds"]) == (200, "main", 0.01)
+        for query, wanted, code in (("", 400, "invalid_parameter"), ("?towards=x", 422, "invalid_configuration")):
+            status, problem, _ = await service.ask("POST", path + query)
+            assert (status, problem["code"]) == (wanted, code)
+
+
+async def test_who_follows_a_collection_is_told_what_was_written_to_its_backend() -> None:
+    async with running(BufferPolicy(linger_seconds=0)) as service:
+        path = "/api/v1/system/buffers/translation_tasks/follow"
+        status, begun, _ = await service.ask("POST", path)
+        assert (status, begun["keys"]) == (200, [])
+        assert (await service.post(f"{API}/tasks/batch", {"tasks": [task(), task("t2")]}))[0] == 202
+        assert (await service.ask("POST", "/api/v1/system/flush"))[0] == 200
+        assert (await service.ask("POST", f"{path}?follow={begun['follow']}"))[1]["keys"] == ["t1", "t2"]
+        status, problem, _ = await service.ask("POST", f"{path}?follow=other")
+        assert (status, problem["code"]) == (409, "conflict")
+
+
 async def test_a_bug_is_a_500_that_tells_nothing_and_a_traceback_in_the_log() -> None:
     async with running(backend=Sick()) as service:
         status, problem, _ = await service.get(f"{API}/tasks/t1")
@@ -106,7 +152,7 @@ async def test_stats_and_buffers_count_what_is_stored_and_what_waits() -> None:
 async def test_info_describes_the_process_and_its_collections(service: Running) -> None:
     _, found, _ = await service.get("/api/v1/system/info")
     assert (found["instance"], found["data_dir"], found["started_at"][-1]) == (1, "nowhere", "Z")
-    assert [collection["backend"] for collection in found["collections"]] == ["main", "main"]
+    assert [collection["backend"] for collection in found["collections"]] == ["main"] * 3
 
 
 async def test_the_metrics_page_measures_what_waits() -> None:
@@ -114,7 +160,7 @@ async def test_the_metrics_page_measures_what_waits() -> None:
         await service.post(f"{API}/tasks/batch", {"tasks": [task("t1"), task("t2")]})
         await service.get("/metrics")
         measured = {seen.noun: seen.records for seen in service.observed.of(BufferMeasured)}
-        assert measured == {"session": 0, "task": 2}
+        assert measured == {"session": 0, "task": 2, "file": 0}
 
 
 async def test_metrics_are_the_page_that_was_rendered(service: Running) -> None:
@@ -128,4 +174,5 @@ async def test_every_problem_explains_itself_at_its_type(service: Running) -> No
     status, found, _ = await service.get(problem["type"])
     assert status == 200
     assert (found["code"], found["status"], found["cure"]) == ("record_not_found", 404, problem["cure"])
-    assert found["example"].items() <= {**problem, "detail": found["example"]["detail"]}.items()
+    moving = {name: found["example"][name] for name in ("detail", "request_id", "instance")}
+    assert found["example"] == {**problem, **moving}

@@ -1,4 +1,7 @@
-"""A walk through every operation: what the API's description shows as examples. ``make openapi`` records it anew."""
+"""A walk through every operation, with its stumbles: the examples of the API's description and of the problems' pages.
+
+``make openapi`` records them anew.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,38 @@ import json
 from pathlib import Path
 from typing import Any
 
+from domain.model.dead_letters import DeadLetter
+from entrypoints.http.openapi.problems import recorded
 from tests.integration.http.running import API, Running, running, session, task
 
-EXAMPLES = Path(__file__).parents[3] / "entrypoints" / "http" / "openapi" / "examples.json"
+_FOLDER = Path(__file__).parents[3] / "entrypoints" / "http" / "openapi"
+EXAMPLES, PROBLEMS = _FOLDER / "examples.json", _FOLDER / "problems.json"
 SYSTEM = "/api/v1/system"
+LETTERS = f"{SYSTEM}/dead-letters"
+FILES = "/api/v1/storage/files"
 SESSIONS = [session(name="Manual"), session("s2", status="pending")]
 TASKS = [task("t1", source_text="Hello"), task("t2", source_text="World", priority=5)]
+
+OUTDATED = task("t2", updated_at="2020-01-01T00:00:00Z")
+
+
+class Sent(dict[str, Any]):
+    """A body that is no JSON, and its headers."""
+
+
+FORM = b"""--x\r
+Content-Disposition: form-data; name="file_id"\r
+\r
+photo\r
+--x\r
+Content-Disposition: form-data; name="file"; filename="photo.png"\r
+Content-Type: image/png\r
+\r
+PNG\r
+--x--\r
+"""
+MANUAL = Sent(data=b"%PDF-1.7 ...", headers={"Content-Type": "application/pdf", "X-Metadata-Language": "de"})
+PHOTO = Sent(data=FORM, headers={"Content-Type": "multipart/form-data; boundary=x"})
 
 STEPS: tuple[tuple[str, str, str, Any], ...] = (  # operation, method, address, body
     ("accept_sessions", "POST", f"{API}/sessions/batch", {"sessions": SESSIONS}),
@@ -35,15 +64,69 @@ STEPS: tuple[tuple[str, str, str, Any], ...] = (  # operation, method, address, 
     ("find_sessions", "GET", f"{API}/sessions?page_size=1&sort_by=session_id", None),
     ("incomplete_sessions", "GET", f"{API}/recovery/incomplete-sessions", None),
     ("restore", "POST", f"{API}/recovery/restore/s1", None),
+    ("put_file", "PUT", f"{FILES}/manual?name=Manual.pdf", MANUAL),
+    ("put_file_200", "PUT", f"{FILES}/manual?name=Manual.pdf", MANUAL),
+    ("create_file", "POST", FILES, PHOTO),
+    ("get_files", "GET", f"{FILES}/manual/info", None),
+    ("find_files", "GET", f"{FILES}?content_type__prefix=image/&sort_by=size", None),
     ("system_info", "GET", f"{SYSTEM}/info", None),
     ("system_health", "GET", f"{SYSTEM}/health", None),
     ("system_stats", "GET", f"{SYSTEM}/stats", None),
     ("system_buffers", "GET", f"{SYSTEM}/buffers", None),
+    ("system_backends", "GET", f"{SYSTEM}/backends", None),
+    ("system_routes", "GET", f"{SYSTEM}/routes", None),
+    ("system_reload", "POST", f"{SYSTEM}/reload", None),
+    ("system_prepare", "POST", f"{SYSTEM}/buffers/translation_tasks/prepare?towards=main&seconds=5", None),
+    ("system_hold", "POST", f"{SYSTEM}/buffers/translation_tasks/hold?seconds=5", None),
+    ("system_release", "POST", f"{SYSTEM}/buffers/translation_tasks/release", None),
+    ("system_follow", "POST", f"{SYSTEM}/buffers/translation_tasks/follow", None),
     ("probes_live", "GET", "/health/live", None),
     ("probes_ready", "GET", "/health/ready", None),
     ("probes_problem", "GET", "/problems/record_not_found", None),
     ("delete_tasks", "DELETE", f"{API}/tasks/t2", None),
+    ("delete_files", "DELETE", f"{FILES}/photo", None),
     ("delete_sessions", "DELETE", f"{API}/sessions/s2", None),
+    ("dead_letters_find", "GET", f"{LETTERS}?code=record_refused&page_size=2", None),
+    ("dead_letters_get", "GET", f"{LETTERS}/translation_tasks.91.913018532726546433", None),
+    (
+        "dead_letters_replay",
+        "POST",
+        f"{LETTERS}/translation_tasks.91.913018532726546433/replay",
+        task("t11", source_text="Well"),
+    ),
+    ("dead_letters_replay_many", "POST", f"{LETTERS}/replay?code=record_refused&limit=1", None),
+    ("dead_letters_purge", "DELETE", f"{LETTERS}/translation_tasks.93.913018532726546433", None),
+    ("dead_letters_purge_many", "DELETE", f"{LETTERS}?collection=translation_tasks", None),
+    ("accept_sessions_200", "POST", f"{API}/sessions/batch?ack=stored", {"sessions": SESSIONS}),
+    ("accept_tasks_200", "POST", f"{API}/tasks/batch?ack=stored", {"tasks": [TASKS[0], OUTDATED]}),
+)
+DIGEST = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:"  # of nothing
+NEW = task("t3", source_text="?")
+KEY = {"Idempotency-Key": "3f1c8a52-import-17"}
+JSON = {"Content-Type": "application/json"}
+LATE = {"retry_count": 1, "updated_at": "2020-01-01T00:00:00Z"}
+STUMBLES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (  # code, method, address, what the client is told
+    ("malformed_body", "POST", f"{API}/tasks/batch", {"data": b'{"tasks": [{"task_id": ', "headers": JSON}),
+    ("invalid_parameter", "GET", f"{API}/tasks?state=pending", {}),
+    ("invalid_cursor", "GET", f"{API}/tasks?cursor=WyJ5", {}),
+    ("invalid_records", "POST", f"{API}/tasks/batch", {"json": {"tasks": [NEW, NEW | {"status": "lost"}]}}),
+    ("payload_too_large", "POST", f"{API}/tasks/batch", {"json": {"tasks": [{}] * 10_001}}),
+    ("unsupported_media_type", "POST", f"{API}/tasks/batch", {"data": b"a,b", "headers": {"Content-Type": "text/csv"}}),
+    ("idempotency_key_reused", "POST", f"{API}/tasks/batch", {"json": {"tasks": TASKS}, "headers": KEY}),
+    ("route_not_found", "GET", f"{API}/task", {}),
+    ("method_not_allowed", "DELETE", f"{API}/tasks", {}),
+    ("record_not_found", "GET", f"{API}/tasks/t9", {}),
+    ("receipt_not_found", "GET", "/api/v1/receipts/1-2", {}),
+    ("receipt_elsewhere", "GET", "/api/v1/receipts/7.translation_tasks.1.1-2", {}),
+    ("unknown_collection", "POST", f"{SYSTEM}/buffers/tasks/hold", {}),
+    ("conflict", "POST", f"{SYSTEM}/buffers/translation_tasks/release?hold=over", {}),
+    ("dead_letter_not_found", "GET", f"{LETTERS}/translation_tasks.9.9", {}),
+    ("not_replayable", "POST", f"{LETTERS}/translation_tasks.99.0/replay", {}),
+    ("session_finished", "POST", f"{API}/recovery/restore/s3", {}),
+    ("version_stale", "PATCH", f"{API}/tasks/t4", {"json": LATE}),
+    ("precondition_failed", "PATCH", f"{API}/tasks/t1", {"json": {"priority": 1}, "headers": {"If-Match": '"old"'}}),
+    ("range_not_satisfiable", "GET", f"{FILES}/manual", {"headers": {"Range": "bytes=100-"}}),
+    ("digest_mismatch", "PUT", f"{FILES}/other", {"data": b"content", "headers": {"Content-Digest": DIGEST}}),
 )
 MOVING = {  # what differs from walk to walk
     "created_at": "2026-11-24T10:49:41.205696Z",
@@ -52,22 +135,55 @@ MOVING = {  # what differs from walk to walk
     "started_at": "2026-11-24T10:49:40.000000Z",
     "revision": "913018532726546432",
     "next_cursor": "WyJ5UWNQWU1HNVRERWoiLFsiczEiXV0",
+    "before": "2026-11-24T10:49:41.390024Z",
     "uptime_seconds": 1.25,
     "latency_seconds": 0.000457,
     "version": "0.1.0",
     "data_dir": "./data",
+    "object": "6ca13d52ca70c883e0f0bb101e425a89e8624de51db2d2392593af6a84118090-1-01a20d2c-fb03-7f06-9b8d-964f0a1cdd41",
+    "hold": "01a20d2c-fb03-7f06-9b8d-964f0a1cdd41",
+    "follow": "01a20d2c-fb03-7f06-9b8d-964f0a1cdd42",
+    "request_id": "01a20d2c-fb03-7bd1-8a44-5d1f0c9e7a10",
 }
 
 
 async def walk(service: Running) -> dict[str, dict[str, Any]]:
     """What every step sent and got, by operation. Fails where a step does not succeed."""
     found: dict[str, dict[str, Any]] = {}
+    await service.letters.add([refused(91, "t11"), refused(92, "t12"), refused(93, "t13"), refused(94, "t14")])
     for operation, method, path, body in STEPS:
-        status, answer, _ = await service.ask(method, path, json=body)
+        status, answer, _ = await service.ask(method, path, **(body if isinstance(body, Sent) else {"json": body}))
         assert status < 300, (operation, answer)
-        shown = {"body": body, "answer": steady(answer) if answer else None}
+        shown = {"body": None if isinstance(body, Sent) else body, "answer": steady(answer) if answer else None}
         found[operation] = {name: value for name, value in shown.items() if value is not None}
     return found
+
+
+async def stumble(service: Running) -> dict[str, Any]:
+    """What every wrong step behind the walk is told, by its code."""
+    await service.post(f"{API}/sessions/batch", {"sessions": [session("s3", status="completed")]})
+    await service.post(f"{API}/tasks/batch", {"tasks": [task("t4", updated_at="2026-11-24T10:00:00Z")]})
+    await service.letters.add([refused(99, "", revision=0, record=b"", code="frame_quarantined", detail="Damaged.")])
+    await service.ask("POST", f"{API}/tasks/batch", json={"tasks": [NEW]}, headers=KEY)
+    found: dict[str, Any] = {}
+    for code, method, path, options in STUMBLES:
+        _, answer, _ = await service.ask(method, path, **options)
+        assert answer["code"] == code, answer
+        found[code] = steady(answer)
+    return found
+
+
+def refused(sequence: int, key: str, **fields: Any) -> DeadLetter:
+    """A dead letter."""
+    given = {
+        "revision": 913018532726546433,
+        "record": json.dumps(task(key, source_text="Bad")).encode(),
+        "accepted_at": "2026-11-24T10:49:41.205696+00:00",
+        "failed_at": "2026-11-24T10:49:41.266665+00:00",
+        "code": "record_refused",
+        "detail": "MariaDB 4025: CONSTRAINT `polite` failed for `persistence`.`translation_tasks`.",
+    }
+    return DeadLetter(lane="translation_tasks", sequence=sequence, key=key, **(given | fields))
 
 
 def steady(value: Any) -> Any:
@@ -82,7 +198,16 @@ def steady(value: Any) -> Any:
 async def record() -> None:
     """Write the examples."""
     async with running() as service:
-        EXAMPLES.write_text(json.dumps(await walk(service), indent=1) + "\n", encoding="utf-8")
+        await walk(service)
+        write(PROBLEMS, await stumble(service))
+    recorded.cache_clear()
+    async with running() as service:  # whose pages show them
+        write(EXAMPLES, await walk(service))
+
+
+def write(file: Path, found: dict[str, Any]) -> None:
+    """Keep examples."""
+    file.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

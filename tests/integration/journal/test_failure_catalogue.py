@@ -1,22 +1,6 @@
 """How pending logs have failed in the field, and the test that keeps each failure out of this one.
 
-| id  | failure                                                               | where it was seen               |
-|-----|-----------------------------------------------------------------------|---------------------------------|
-| F01 | answered before the fsync                                             | Vector #22489                   |
-| F02 | a new file lost, its directory (or an ancestor) was not fsynced       | Vector PR #25766, #25779        |
-| F03 | crash during a roll: writer and reader wait for each other for ever   | Vector PR #25768                |
-| F04 | a file removed before the read position was durable                   | Vector PR #25570                |
-| F05 | counters drift from the files after a crash                           | Vector #21683, PR #25845        |
-| F06 | one damaged frame blocks everything behind it                         | Vector #17644, Telegraf #18528  |
-| F07 | a log that cannot be opened is wiped                                  | VictoriaMetrics #702, #4720     |
-| F08 | the start loads the whole backlog                                     | Vector #26035, Fluent Bit #5166 |
-| F09 | wrap-around hidden by tiny numbers in the tests                       | Vector #19759                   |
-| F10 | another configuration at the restart deletes the backlog              | Fluent Bit #2246                |
-| F11 | truncation off by one: never shrinks, or the last entries come again  | Telegraf #16696, #16500         |
-| F12 | tiny writes with one sync each                                        | Telegraf #18085                 |
-| F13 | a record larger than a segment kills the process or vanishes          | Vector disk buffer              |
-| F14 | the source's position advanced before the data was durable            | Fluent Bit #6995                |
-| F15 | a failed fsync is tried again and "succeeds"                          | PostgreSQL, 2018                |
+``tests/torture/catalogue.py`` says where each was seen.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adapters.sqlite.backend import SqliteBackend
-from domain.model.translation import BUILT_IN
+from domain.model.built_in import BUILT_IN
 
 
 @pytest.fixture

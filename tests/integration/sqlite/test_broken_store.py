@@ -19,10 +19,11 @@ from domain.errors import (
     SchemaMismatch,
     StartFailure,
 )
+from domain.model.built_in import BUILT_IN
 from domain.model.query import EVERYTHING, Query, Sort
 from domain.model.records import ConditionalWrite, WriteResult
-from domain.model.translation import BUILT_IN, TASKS
-from tests.contract.records import record
+from domain.model.translation import TASKS
+from persistence_contract.records import record
 
 
 async def scan(backend: SqliteBackend) -> None:
@@ -184,7 +185,7 @@ async def test_a_record_that_cannot_be_held_is_refused_and_its_batch_is_whole_or
     with pytest.raises(RecordRefused) as refusal:
         await backend.write(TASKS, [record("a"), bad, record("c")])
 
-    assert refusal.value.index is None
+    assert refusal.value.index == 1
     assert refusal.value.__cause__ is not None
     assert await backend.read(TASKS, "a") is None
     assert (await backend.write(TASKS, [record("a"), record("c")])).applied == 2

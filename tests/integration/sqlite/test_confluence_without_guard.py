@@ -10,11 +10,11 @@ import pytest
 from adapters.sql.statements import Statements, statements
 from adapters.sqlite.backend import SqliteBackend
 from adapters.sqlite.dialect import SQLITE
+from domain.model.built_in import BUILT_IN
 from domain.model.collections import Collection
 from domain.model.records import Record
-from domain.model.translation import BUILT_IN
-from tests.contract.records import record, tombstone
-from tests.contract.test_storage_backend import confluent
+from persistence_contract.records import record, tombstone
+from persistence_contract.storage_backend import confluent
 
 
 def unguarded(collection: Collection) -> Statements:

@@ -11,9 +11,10 @@ import pytest
 from adapters.sqlite import database
 from adapters.sqlite.backend import SqliteBackend
 from domain.errors import BackendContended, QueryTimeout
+from domain.model.built_in import BUILT_IN
 from domain.model.query import EVERYTHING, And, Condition, CountMode, Not, Operator, Query, Sort, ordered
-from domain.model.translation import BUILT_IN, TASKS
-from tests.contract.records import record
+from domain.model.translation import TASKS
+from persistence_contract.records import record
 
 
 async def test_a_commit_is_synced_to_the_disk(backend):

@@ -5,9 +5,10 @@ import pytest
 
 from adapters.sqlite.backend import SqliteBackend
 from domain.errors import InvalidParameter
+from domain.model.built_in import BUILT_IN
 from domain.model.query import EVERYTHING, Query, Sort
-from domain.model.translation import BUILT_IN, TASKS
-from tests.contract.records import record
+from domain.model.translation import TASKS
+from persistence_contract.records import record
 
 LARGE = 500_000  # characters of text in each record
 COUNT = 100

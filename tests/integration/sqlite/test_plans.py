@@ -14,7 +14,7 @@ from adapters.sqlite.migrations import migrate
 from domain.model.collections import Collection
 from domain.model.query import EVERYTHING, And, Condition, Filter, Operator, Query, Sort, ordered
 from domain.model.translation import SESSIONS, TASKS
-from tests.contract.records import at
+from persistence_contract.records import at
 
 
 def equal(field: str) -> Filter:
@@ -102,6 +102,6 @@ def test_the_upsert_has_a_placeholder_for_each_column_and_assigns_the_version_la
 
     assert upsert.count("?") == len(collection.data_fields) + 4
     assignments = upsert.split(" DO UPDATE SET ")[1].split(" WHERE ")[0]
-    places = [assignments.rindex(f"`{name}`=CASE") for name in ("deleted_at", "updated_at", "revision")]
+    places = [assignments.rindex(f"`{name}`=CASE") for name in ("deleted_at", "revision", "updated_at")]
     assert places == sorted(places)
     assert max(assignments.rindex(f"`{f.name}`=") for f in collection.data_fields[1:]) < places[1]

@@ -8,10 +8,11 @@ import sqlite3
 import pytest
 
 import sql
+from adapters.sqlite.backend import SqliteBackend
 from adapters.sqlite.migrations import migrate
 from domain.errors import StartFailure
+from domain.model.built_in import BUILT_IN
 from domain.model.collections import FieldType
-from domain.model.translation import BUILT_IN
 
 DATABASES = ("sqlite", "state")
 ALL_TABLES = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'schema_migrations' ORDER BY name"
@@ -49,7 +50,7 @@ def test_the_tables_are_those_of_the_declared_collections(collection):
         name: (kind, bool(required), bool(key))
         for _, name, kind, required, _, key in connection.execute(f"PRAGMA table_info({collection.name})")
     }
-    numbers = (FieldType.INTEGER, FieldType.INSTANT)
+    numbers = (FieldType.INTEGER, FieldType.LONG, FieldType.INSTANT)
     declared = {
         field.name: ("INTEGER" if field.type in numbers else "TEXT", not field.nullable, field.name == collection.key)
         for field in collection.fields
@@ -107,3 +108,14 @@ def test_a_migration_that_fails_leaves_nothing_of_the_run():
         migrate(connection, [good, bad])
     assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
     connection.close()
+
+
+async def test_the_steps_of_a_file_are_told_before_and_after_without_making_it(tmp_path):
+    path = tmp_path / "store.db"
+    backend = SqliteBackend(path, BUILT_IN)
+
+    assert not any(step.applied for step in await backend.steps())
+    assert not path.exists()
+    names = await backend.migrate()
+    assert names == [step.name for step in await backend.steps()]
+    assert all(step.applied for step in await backend.steps())

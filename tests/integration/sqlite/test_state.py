@@ -8,6 +8,7 @@ import pytest
 
 from adapters.sqlite.state import StateStore
 from domain.errors import BackendUnavailable, StartFailure
+from domain.model.dead_letters import EVERY_LETTER, LetterId
 from domain.model.receipts import Epoch, WriteException
 from domain.model.records import Verdict
 from tests.contract.test_dead_letters import letter
@@ -39,7 +40,7 @@ async def test_everything_outlives_the_process(folder):
     state = await started(folder)
     found = await state.revision_ceiling.load()
     assert (found.instance, found.ceiling_tick) == (first.instance, 123)
-    assert await state.dead_letters.get("a", 1) == letter("a", 1)
+    assert await state.dead_letters.get(LetterId("a", 1, 1)) == letter("a", 1)
     assert await state.receipts.exceptions("a", 1, 1) == (fenced,)
     assert await state.receipts.open_epoch("a", 2) == Epoch(2, 2)
     await state.close()
@@ -115,11 +116,12 @@ async def test_a_closed_state_is_unavailable(folder):
     await state.close()
 
     for call in (
-        state.dead_letters.count(),
+        state.dead_letters.causes(),
+        state.dead_letters.purge(EVERY_LETTER, limit=1),
         state.dead_letters.add([letter("a", 1)]),
-        state.dead_letters.find(None, after=None, limit=1),
-        state.dead_letters.get("a", 1),
-        state.dead_letters.remove("a", 1),
+        state.dead_letters.find(limit=1),
+        state.dead_letters.get(LetterId("a", 1, 1)),
+        state.dead_letters.remove([LetterId("a", 1, 1)]),
         state.receipts.epochs("a", 1),
         state.receipts.open_epoch("a", 1),
         state.receipts.add([]),

@@ -6,6 +6,7 @@ from dependency_injector.errors import Error
 
 from adapters.memory.backend import MemoryBackend
 from adapters.sqlite.backend import SqliteBackend
+from domain.model.files import FILES
 from domain.model.translation import SESSIONS, TASKS
 from entrypoints.container import Container
 from entrypoints.settings import load_settings
@@ -48,17 +49,17 @@ def test_settings_are_needed():
 
 
 def test_backends_that_no_collection_is_kept_in_are_left_out(container):
-    backends = container.backends()
+    backends = container.backends().adapters
     assert {name: type(backend) for name, backend in backends.items()} == {
         "main": SqliteBackend,
         "trial": MemoryBackend,
     }
-    assert container.registry().routes == {SESSIONS.name: "main", TASKS.name: "trial"}
+    assert container.registry().routes == {SESSIONS.name: "main", TASKS.name: "trial", FILES.name: "main"}
 
 
 def test_each_drain_has_its_own_policy(container):
     policies = {lane.collection.name: lane._parts.policy.on_failure for lane in container.lanes()}
-    assert policies == {SESSIONS.name: "dead_letter", TASKS.name: "discard"}
+    assert policies == {SESSIONS.name: "dead_letter", TASKS.name: "discard", FILES.name: "dead_letter"}
 
 
 def test_the_door_is_built_as_configured(tmp_path):

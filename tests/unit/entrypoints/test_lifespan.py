@@ -9,6 +9,7 @@ from dependency_injector import providers
 from adapters.journal.real_files import RealFiles
 from adapters.journal.write_buffer import LocalJournal
 from domain.errors import BackendUnavailable, DataFolderLocked, JournalFailed
+from domain.model.observations import UncleanStart
 from domain.model.translation import SESSIONS
 from entrypoints.container import Container
 from entrypoints.lifespan import Ending, opened, running
@@ -78,7 +79,7 @@ async def test_a_second_service_on_the_folder_is_refused_and_the_first_goes_on(c
 
 async def test_rows_that_a_hurry_leaves_stay_in_the_journal_for_the_next_start(container):
     first = container(buffer={"linger_seconds": 30})
-    backend = first.backends()["main"]
+    backend = first.backends().adapters["main"]
 
     async def unavailable(*_, **__):
         raise BackendUnavailable
@@ -135,3 +136,28 @@ async def test_a_failed_fsync_of_a_watermark_ends_the_process_with_70(container)
         async with asyncio.timeout(5):
             await built.stop().requested.wait()
     assert run.ending is Ending.BROKEN
+
+
+async def test_a_run_that_was_cut_off_is_told_by_the_next_one_and_not_by_the_one_after(container, tmp_path):
+    seen = []
+
+    def telling():
+        built = container()
+        built.observer.override(providers.Object(seen.append))
+        return built
+
+    for mark_before, expected in ((False, 0), (True, 1), (False, 1)):
+        if mark_before:
+            (tmp_path / "data" / "running").touch()  # what a killed process leaves
+        async with running(telling()):
+            assert (tmp_path / "data" / "running").exists()
+        assert not (tmp_path / "data" / "running").exists()
+        assert sum(isinstance(each, UncleanStart) for each in seen) == expected
+
+
+async def test_a_run_that_ends_with_a_broken_disk_is_no_clean_end(container, tmp_path):
+    broken = container()
+    async with running(broken) as run:
+        broken.stop().fail()
+    assert run.ending is Ending.BROKEN
+    assert (tmp_path / "data" / "running").exists()

@@ -5,8 +5,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from adapters.memory.backend_type import MEMORY, MemorySettings
+from adapters.pipe.messages import Greeting
+from adapters.sqlite.backend_type import SQLITE, SqliteSettings
 from domain.errors import InvalidConfiguration, UnknownBackend
-from entrypoints.settings import MemorySettings, Secret, Section, Settings, SqliteSettings, load_settings
+from domain.model.secret import Secret
+from entrypoints.settings import ConfiguredBackend, Section, Settings, load_settings, unpacked
 
 
 @pytest.fixture
@@ -25,9 +29,8 @@ def test_nothing_configured_is_the_embedded_default(load, tmp_path):
     settings = load()
     assert settings == Settings()
     assert (settings.server.host, settings.server.port) == ("127.0.0.1", 8080)
-    assert settings.backends == {"main": SqliteSettings()}
+    assert settings.backends == {"main": ConfiguredBackend("sqlite", SQLITE, SqliteSettings())}
     assert settings.data_folder == tmp_path / "data"
-    assert settings.in_data_folder("{data_dir}/persistence.db") == tmp_path / "data" / "persistence.db"
     assert settings.journal_folder == tmp_path / "data" / "journal"
 
 
@@ -43,7 +46,7 @@ def test_the_environment_beats_the_file_and_a_flag_beats_both(load):
 
 def test_the_environment_reaches_into_the_default_backend(load):
     settings = load(environ={"PERSISTENCE__BACKENDS__MAIN__PATH": "/elsewhere/x.db", "PERSISTENCE__DATA_DIR": "/d"})
-    assert settings.backends == {"main": SqliteSettings(path="/elsewhere/x.db")}
+    assert settings.backends["main"].settings == SqliteSettings(path="/elsewhere/x.db")
     assert settings.data_folder == Path("/d")
 
 
@@ -59,7 +62,7 @@ def test_collections_may_go_to_other_backends_and_choose_to_discard(load):
         "[backends.main]\ntype = 'sqlite'\n[backends.trial]\ntype = 'memory'\n"
         "[collections.translation_tasks]\nbackend = 'trial'\non_failure = 'discard'"
     )
-    assert settings.backends["trial"] == MemorySettings()
+    assert settings.backends["trial"] == ConfiguredBackend("memory", MEMORY, MemorySettings())
     assert settings.collection("translation_tasks").backend == "trial"
     assert settings.collection("translation_sessions").backend == "main"
     assert settings.policy("translation_tasks").on_failure == "discard"
@@ -71,9 +74,10 @@ def test_collections_may_go_to_other_backends_and_choose_to_discard(load):
     [
         (
             "[journal]\nsize = 1",
-            "journal.size: there is no such setting; there are: segment_bytes (in persistence.toml).",
+            "journal.size: there is no such setting; there are: type, segment_bytes, url, password, partitions, "
+            "lease_seconds, call_seconds (in persistence.toml).",
         ),
-        ("prot = 1", "prot: there is no such setting; there are: data_dir, server, journal,"),
+        ("prot = 1", "prot: there is no such setting; there are: data_dir, server, worker, journal,"),
         ("[server]\nport = 'x'", "server.port: expected `int`, got `str` (in persistence.toml)."),
         ("[server]\nport = 70000", "server.port: expected `int` <= 65535 (in persistence.toml)."),
         ("server = 3", "server: expected `object`, got `int` (in persistence.toml)."),
@@ -152,6 +156,68 @@ def test_a_secret_shows_itself_to_nobody_by_accident():
 
 def test_everything_shown_reads_back_as_the_same_settings(load):
     settings = load(server={"port": 9999})
-    read = msgspec.convert(settings.shown(), Settings)
+    read = load(**settings.shown())
     assert (read.server, read.shown()) == (settings.server, settings.shown())
-    assert list(read.collections) == ["translation_sessions", "translation_tasks"]
+    assert list(read.collections) == ["translation_sessions", "translation_tasks", "files"]
+
+
+SERVER = """
+[backends.main]
+type = "postgres"
+dsn = "postgresql://anna@db/main"
+password = "s3cret"
+[backends.spare]
+type = "sqlite"
+path = "{data_dir}/spare.db"
+[collections.translation_tasks]
+backend = "spare"
+on_failure = "discard"
+[buffer]
+linger_seconds = 2.5
+"""
+
+
+def test_settings_reach_another_process_whole_with_their_secrets(load):
+    settings = load(SERVER)
+    received = unpacked(settings.packed())
+    assert received.shown() == settings.shown()
+    assert received.backends == settings.backends
+    assert received.backends["main"].settings.password.reveal() == "s3cret"
+    assert received.policy("translation_tasks") == settings.policy("translation_tasks")
+    assert b"s3cret" in settings.packed()
+    assert "s3cret" not in repr(Greeting("1", settings.packed(), ()))
+
+
+def test_a_change_of_backends_and_routes_leaves_the_rest_of_the_settings_as_it_was(load):
+    before = load(SERVER)
+    after = load(SERVER.replace("2.5", "7").replace('"spare"\n', '"main"\n').replace("discard", "dead_letter"))
+    rerouted = before.rerouted(after)
+    assert rerouted.backends == after.backends
+    assert rerouted.backend_of("translation_tasks").type_name == "postgres"
+    assert rerouted.buffer.linger_seconds == 2.5
+    assert rerouted.policy("translation_tasks").on_failure == "discard"
+
+
+def test_a_bucket_needs_to_be_described_and_its_keys_are_not_shown(load):
+    with pytest.raises(InvalidConfiguration, match=r'objects: type "s3" needs `endpoint`, `bucket`'):
+        load(objects={"type": "s3", "endpoint": "there:9000"})
+    keys = {"access_key": "the name", "secret_key": "the secret"}
+    settings = load(objects={"type": "s3", "endpoint": "there:9000", "bucket": "files", **keys})
+    assert "the " not in str(settings.shown())
+    assert unpacked(settings.packed()).objects == settings.objects
+
+
+@pytest.mark.parametrize("wrong", [{"types": ["image"]}, {"types": ["Image/png"]}, {"max_bytes": 0}, {"type": "disk"}])
+def test_limits_of_files_that_are_none_are_refused(load, wrong):
+    with pytest.raises(InvalidConfiguration, match="objects"):
+        load(objects=wrong)
+
+
+def test_a_local_disk_is_not_what_instances_share(load):
+    shared = {"type": "redis", "url": "redis://there"}
+    backends = {"main": {"type": "postgres", "dsn": "postgres://a@b/c"}}
+    bucket = {"type": "s3", "endpoint": "there", "bucket": "b", "access_key": "a", "secret_key": "b"}
+    assert load(journal=shared, backends=backends).files_are_off
+    assert not load(journal=shared, backends=backends, objects=bucket).files_are_off
+    assert not load().files_are_off
+    assert load(objects={"type": "off"}).files_are_off

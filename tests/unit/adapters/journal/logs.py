@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from adapters.journal.files import Uninterrupted
 from adapters.journal.format import Codec
 from adapters.journal.lane import Lane
-from domain.model.frames import Frame, FrameDraft, FrameHeaders
+from domain.model.frames import Frame, FrameDraft, FrameHeaders, Position
 from domain.model.observations import FrameQuarantined, Observation, TornTailCut
 from tests.unit.adapters.journal.disks import WriteBackDisk
 
 FOLDER = Path("/srv/data/journal/tasks")
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 SMALL = 4096  # a segment for a few frames
+
+
+Places = list[tuple[int, int]]
+
+
+def _places(positions: Sequence[Position]) -> Places:
+    return [(position.first, position.last) for position in positions]
 
 
 class FixedClock:
@@ -72,10 +79,10 @@ class Log:
         )
         self.head = self.lane.open()
 
-    def append(self, *drafts: FrameDraft) -> list[tuple[int, int]]:
-        """One group."""
-        positions = self.lane.append([self.lane.prepare(each) for each in drafts])
-        return [(position.first, position.last) for position in positions]
+    def append(self, *drafts: FrameDraft, written: Callable[[list[tuple[int, int]]], None] = lambda _: None) -> Places:
+        """One group; ``written`` is told of its places before they are durable."""
+        frames = [self.lane.prepare(each) for each in drafts]
+        return _places(self.lane.append(frames, lambda positions: written(_places(positions))))
 
     def frames(self, after: int = 0, max_bytes: int = 1 << 20) -> list[Frame]:
         """Everything behind ``after``."""

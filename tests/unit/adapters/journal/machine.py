@@ -45,6 +45,9 @@ class JournalMachine(RuleBasedStateMachine):
         self.acked: dict[int, FrameDraft] = {}  # by first sequence: must be there
         self.possible: list[FrameDraft] = []  # without an answer: whole or not at all
         self.refused: list[FrameDraft] = []  # answered "nothing was kept"
+        self.cuts = 0  # of the power
+        self.epochs: list[int] = []  # the first sequence that each start may give
+        self.hasty: list[tuple[int, tuple[int, int], FrameDraft]] = []  # answered before the fsync, in which epoch
         self.mark = 0  # where the watermark is
         self.intended = 0  # where it may be instead: a commit without an answer
 
@@ -111,12 +114,14 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(seed=SEEDS)
     def power_cut(self, seed: int) -> None:
+        self.cuts += 1
         self.disk = self.disk.after_power_cut(Random(seed))
         self.start()
 
     @rule(call=st.integers(1, 30), cut=CUTS, seed=SEEDS)
     def power_goes_while_starting(self, call: int, cut: Fault, seed: int) -> None:
         random = Random(seed)
+        self.cuts += 1
         self.disk = self.disk.after_power_cut(random)
         try:
             self.start(FailingFiles(Muted(self.disk, *self.muted), call, cut))
@@ -157,19 +162,23 @@ class JournalMachine(RuleBasedStateMachine):
             self.number += 1
             drafts.append(draft(self.number, size, count))
         self.possible += drafts
+        early: list[tuple[int, int]] = []
         try:
-            positions = self.log.append(*drafts)
+            positions = self.log.append(*drafts, written=early.extend)
         except JournalFull:
+            assert not early, "refused after an early answer"
             self.refused += drafts
         except JournalFailed:
             return False
         else:
+            assert positions == early, "moved after an early answer"
             newest = max(self.acked, default=0)
             for (first, _), each in zip(positions, drafts, strict=True):
                 assert first > newest, "a sequence was given twice"
                 self.acked[first] = each
             return True
         finally:
+            self.hasty += [(len(self.epochs), *each) for each in zip(early, drafts, strict=False)]
             if self.refused[-1:] == drafts[-1:] or drafts[-1] in self.acked.values():
                 del self.possible[-len(drafts) :]
         return False
@@ -181,10 +190,21 @@ class JournalMachine(RuleBasedStateMachine):
         self.files.arm(0, None)
         self.mark = self.log.lane.depth("primary").committed if self.intended != self.mark else self.mark
         self.intended = self.mark
+        self.epochs.append(self.log.head + 1)
         frames = self.log.frames(self.mark)
         self.judge(frames)
+        self.judge_early_answers({frame.sequence: stripped(frame) for frame in frames})
         self.acked |= {frame.sequence: stripped(frame) for frame in frames}
         self.possible.clear()
+
+    def judge_early_answers(self, found: dict[int, FrameDraft]) -> None:
+        """Who did not wait for the fsync finds the frame whole at its place, or gone and its receipt says so."""
+        behind = max(self.mark, self.intended)
+        for epoch, (first, last), each in self.hasty:
+            if last < self.epochs[epoch]:  # as a receipt is judged: the next start gave none of its numbers anew
+                assert last <= behind or found.get(first) == each, "told that it is safe, and lost"
+            else:
+                assert each not in found.values(), "told that it is lost, and there"
 
     def judge(self, frames: list[Frame]) -> None:
         """Every answered frame is there, in order, whole and once; of the others whole ones at most."""

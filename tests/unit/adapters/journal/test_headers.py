@@ -18,7 +18,11 @@ HEADERS = st.builds(
     principal=TEXTS,
     trace=TEXTS,
     validator=st.integers(0, 65_535),
-    unknown=st.lists(st.tuples(st.integers(headers.TRACE + 1, 65_535), st.binary(max_size=9)), max_size=3).map(tuple),
+    part=st.integers(0, (1 << 32) - 1),
+    epoch=U64,
+    verdicts=st.booleans(),
+    keys=st.lists(TEXTS.filter(lambda text: text is not None), max_size=3).map(tuple),
+    unknown=st.lists(st.tuples(st.integers(headers.KEYS + 1, 65_535), st.binary(max_size=9)), max_size=3).map(tuple),
 )
 
 
@@ -55,8 +59,20 @@ def test_a_type_of_a_newer_release_is_written_back_unchanged() -> None:
         headers.encode(FrameKind.WRITE, 1, FrameHeaders()).replace(b"\x01\x00\x01\x00\x00\x00\x01", b""),
         headers.encode(FrameKind.WRITE, 1, FrameHeaders()).replace(b"\x00\x00\x00\x01", b"\x00\x00\x00\x63", 1),
         headers.encode(FrameKind.WRITE, 1, FrameHeaders()) + b"\x09\x00\x01\x00\x00\x00\xff",
+        headers.encode(FrameKind.WRITE, 1, FrameHeaders()) + b"\x0c\x00\x03\x00\x00\x00[1]",
+        headers.encode(FrameKind.WRITE, 1, FrameHeaders()) + b'\x0c\x00\x05\x00\x00\x00["\xff"]',
     ],
-    ids=["cut type", "cut value", "cut fence", "cut revision", "no kind", "unknown kind", "trace is no text"],
+    ids=[
+        "cut type",
+        "cut value",
+        "cut fence",
+        "cut revision",
+        "no kind",
+        "unknown kind",
+        "trace is no text",
+        "keys of numbers",
+        "keys of no text",
+    ],
 )
 def test_an_area_that_makes_no_sense_is_malformed(area: bytes) -> None:
     with pytest.raises(headers.MalformedHeaders):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from adapters.memory.matching import behind, matcher, ranked
 from domain.model.query import Condition, Not, Operator, Sort
 from domain.model.translation import TASKS
-from tests.contract.records import record
+from persistence_contract.records import record
 
 batches = st.lists(st.sampled_from([None, "", "a", "b"]), max_size=8)
 

@@ -10,6 +10,7 @@ from adapters.sqlite.errors import translated
 from domain.errors import (
     BackendContended,
     BackendCorrupt,
+    BackendError,
     BackendExhausted,
     BackendUnavailable,
     QueryTimeout,
@@ -42,7 +43,11 @@ def failure(code: int | None, text: str = "it failed", kind: type[sqlite3.Error]
         (failure(sqlite3.SQLITE_INTERRUPT), QueryTimeout),
         (failure(sqlite3.SQLITE_ERROR, "no such table: x"), SchemaMismatch),
         (failure(sqlite3.SQLITE_ERROR, "table x has no column named y"), SchemaMismatch),
-        (failure(sqlite3.SQLITE_ERROR, "something else"), BackendUnavailable),
+        (failure(sqlite3.SQLITE_ERROR, "something else"), BackendError),
+        (failure(sqlite3.SQLITE_MISUSE), BackendError),
+        (failure(sqlite3.SQLITE_PROTOCOL), BackendContended),
+        (failure(sqlite3.SQLITE_PERM), BackendUnavailable),
+        (failure(sqlite3.SQLITE_CONSTRAINT_TRIGGER, kind=sqlite3.IntegrityError), RecordRefused),
         (failure(sqlite3.SQLITE_CONSTRAINT_NOTNULL, kind=sqlite3.IntegrityError), RecordRefused),
         (failure(sqlite3.SQLITE_TOOBIG, kind=sqlite3.DataError), RecordRefused),
         (

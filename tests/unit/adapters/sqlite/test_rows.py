@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.sqlite.rows import to_datetime, to_microseconds, to_record, to_rows, version_of
+from adapters.sql.rows import to_datetime, to_microseconds, to_record, to_rows, version_of
 from domain.model.records import Record
 
 moments = st.datetimes(timezones=st.just(UTC))

@@ -104,13 +104,6 @@ def test_text_from_outside_never_breaks_or_colours_a_line(style, evil):
         assert json.loads(lines[0])["user_id"] == evil
 
 
-def test_a_person_reads_a_line_that_names_the_request():
-    (line,) = lines_of(SERVED, style="console")
-    assert line.startswith("16:30:00.000 [info     ] request_served")
-    assert "method=GET endpoint=/api/v1/x/{id}" in line
-    assert "status=200 seconds=0.25" in line
-
-
 def test_a_bug_shows_its_traceback_readably_on_a_terminal_and_in_one_line_elsewhere():
     failed = RequestFailed(method="GET", endpoint="/x", request_id="r", traceback="Traceback\n  deep\nValueError: x")
     assert lines_of(failed, style="console")[1:] == ["Traceback", "  deep", "ValueError: x"]

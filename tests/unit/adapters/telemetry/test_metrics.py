@@ -3,6 +3,7 @@
 import pytest
 
 from adapters.telemetry.metrics import Metrics
+from domain.model.built_in import BUILT_IN
 from domain.model.observations import (
     BatchFlushed,
     BufferMeasured,
@@ -14,7 +15,6 @@ from domain.model.observations import (
     ServiceStarted,
     StorageOperated,
 )
-from domain.model.translation import BUILT_IN
 
 FOUNDING = (
     "persistence_api_requests_total",

@@ -14,13 +14,15 @@ from adapters.memory.receipts import MemoryReceipts
 from adapters.memory.revision_ceiling import MemoryRevisionCeiling
 from adapters.memory.write_buffer import MemoryWriteBuffer
 from domain.errors import PersistenceError
+from domain.model.built_in import BUILT_IN
 from domain.model.collections import Collection
 from domain.model.observations import Observation
 from domain.model.policies import BufferPolicy
 from domain.model.records import ConditionalWrite, HealthStatus, Record, Verdict, WriteResult
-from domain.model.translation import BUILT_IN, TASKS
+from domain.model.translation import TASKS
 from domain.services.buffer import BufferManager
 from domain.services.changes import ChangeService
+from domain.services.dead_letters import DeadLetterService
 from domain.services.flush import FlushEngine
 from domain.services.lane import Lane, LaneParts
 from domain.services.query import QueryService
@@ -115,11 +117,13 @@ class House:
         backend: StorageBackend | None = None,
         policy: BufferPolicy | None = None,
         write_buffer: object = None,
+        collections: Sequence[Collection] = BUILT_IN,
     ) -> None:
+        self.collections = collections
         self.clock = SteppingClock()
         self.policy = policy or BufferPolicy(linger_seconds=0.001, read_deadline_seconds=2.0)
         self.backend = backend or FaultyBackend(MemoryBackend())
-        self.write_buffer = write_buffer or MemoryWriteBuffer([c.name for c in BUILT_IN])
+        self.write_buffer = write_buffer or MemoryWriteBuffer([c.name for c in self.collections])
         self.dead_letters = MemoryDeadLetters()
         self.receipts = MemoryReceipts()
         self.ceiling = MemoryRevisionCeiling()
@@ -127,17 +131,17 @@ class House:
         self.build()
 
     def build(self) -> None:
-        schemas = Schemas(BUILT_IN)
+        schemas = Schemas(self.collections)
         self.registry = StorageBackendRegistry(
             [NamedBackend("default", "memory", self.backend)],
-            {c.name: "default" for c in BUILT_IN},
-            BUILT_IN,
+            {c.name: "default" for c in self.collections},
+            self.collections,
             self.seen.append,
             self.clock,
         )
         self.issuer = RevisionIssuer(self.ceiling, self.clock)
         self.buffer = BufferManager(
-            BUILT_IN,
+            self.collections,
             schemas,
             self.write_buffer,
             self.receipts,
@@ -155,13 +159,23 @@ class House:
             observer=self.seen.append,
             clock=self.clock,
         )
-        self.flush = FlushEngine([Lane(c, schemas.of(c.name), parts) for c in BUILT_IN], self.write_buffer, self.buffer)
+        self.flush = FlushEngine(
+            [Lane(c, schemas.of(c.name), parts) for c in self.collections],
+            self.write_buffer,
+            self.buffer,
+            self.seen.append,
+        )
         self.query = QueryService(self.registry, self.buffer, self.flush, self.policy)
         self.changes = ChangeService(
             self.registry, schemas, self.buffer, self.flush, self.query, self.receipts, self.policy, self.clock
         )
+        self.letters = DeadLetterService(
+            self.dead_letters,
+            self.dead_letters.bounds,
+            *(self.registry, schemas, self.buffer, self.flush, self.receipts, self.seen.append, self.clock),
+        )
         self.recovery = RecoveryService(self.query, self.clock)
-        lanes = [c.name for c in BUILT_IN]
+        lanes = [c.name for c in self.collections]
         self.receipt_service = ReceiptService(lanes, self.write_buffer, self.receipts, self.issuer)
 
     @asynccontextmanager
@@ -180,7 +194,7 @@ class House:
         return await self.buffer.accept(collection, json.dumps(records).encode())
 
     async def settled(self) -> None:
-        await self.query.settle(*BUILT_IN)
+        await self.query.settle(*self.collections)
 
     def observed(self, kind: type) -> list:
         return [found for found in self.seen if isinstance(found, kind)]

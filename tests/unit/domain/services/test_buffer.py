@@ -16,6 +16,7 @@ from domain.errors import (
     ReceiptNotFound,
     Replaying,
 )
+from domain.model.built_in import BUILT_IN
 from domain.model.observations import FlushFailed, LogReplayed, RecordsAccepted
 from domain.model.policies import BufferPolicy
 from domain.model.receipts import Receipt, ReceiptState
@@ -138,11 +139,13 @@ async def test_after_a_stop_nothing_is_taken():
 class BrokenLog:
     """A pending log whose disk fails."""
 
+    partition = 0
+
     def __init__(self, house: House, error: Exception) -> None:
         self.inner = house.write_buffer
         self.error: Exception | None = error
 
-    async def append(self, lane, draft):
+    async def append(self, lane, draft, **how):
         if self.error:
             raise self.error
         return await self.inner.append(lane, draft)
@@ -153,8 +156,8 @@ class BrokenLog:
     async def commit(self, *args):
         await self.inner.commit(*args)
 
-    async def depth(self, *args):
-        return await self.inner.depth(*args)
+    async def depth(self, *args, **options):
+        return await self.inner.depth(*args, **options)
 
 
 async def test_a_failed_journal_ends_all_acknowledgements_and_is_told_once():
@@ -223,7 +226,9 @@ async def test_positions_that_a_crash_cut_away_answer_lost():
     house = House()
     async with house.running(draining=False):
         receipt = (await house.post(task())).receipt
-    house.write_buffer = type(house.write_buffer)([SESSIONS.name, TASKS.name])  # the log comes back empty
+    house.write_buffer = type(house.write_buffer)(
+        [collection.name for collection in BUILT_IN]
+    )  # the log comes back empty
     house.build()
     async with house.running(draining=False):
         assert (await house.receipt_service.status(str(receipt))).state is ReceiptState.LOST
@@ -232,7 +237,7 @@ async def test_positions_that_a_crash_cut_away_answer_lost():
 class UnreadableLog(BrokenLog):
     """A pending log that cannot be read for a while: too many open files, say."""
 
-    async def append(self, lane, draft):
+    async def append(self, lane, draft, **how):
         return await self.inner.append(lane, draft)
 
     async def read(self, *args, **options):

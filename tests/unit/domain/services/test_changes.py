@@ -20,10 +20,15 @@ from domain.errors import (
     VersionStale,
     WriteConflict,
 )
+from domain.model.built_in import BUILT_IN
+from domain.model.frames import Frame, FrameHeaders
+from domain.model.observations import BatchFlushed
 from domain.model.policies import BufferPolicy
 from domain.model.records import Verdict
 from domain.model.translation import SESSIONS, TASKS
-from tests.unit.domain.services.house import House, session, task
+from domain.services.batches import cut
+from domain.services.schema import Schemas
+from tests.unit.domain.services.house import START, House, session, task
 
 
 def value(record, field, collection=TASKS):
@@ -349,3 +354,48 @@ async def test_changes_that_wait_for_a_broken_backend_count_against_the_bound():
         house.backend.errors.clear()
         await house.flush.flush([TASKS], 10)
         await house.post(*(task(f"n{i}") for i in range(20)))
+
+
+async def test_changes_of_distinct_records_share_a_batch():
+    house = House()
+    keys = [f"t{i}" for i in range(20)]
+    async with house.running():
+        await house.post(*(task(key) for key in keys))
+        await house.settled()
+        begun = len(house.observed(BatchFlushed))
+        patched = await asyncio.gather(*(house.changes.patch(TASKS, key, patch(priority=3)) for key in keys))
+
+    batches = house.observed(BatchFlushed)[begun:]
+    assert sum(batch.records for batch in batches) == 20
+    assert len(batches) < 10
+    assert {value(record, "priority") for record in patched} == {3}
+
+
+def frame(sequence: int, *keys: str, base: int = 0, bad: bool = False) -> Frame:
+    return Frame(
+        accepted_at=START,
+        first_revision=sequence,
+        count=len(keys),
+        payload=b"[1]" if bad else json.dumps([task(key) for key in keys]).encode(),
+        headers=FrameHeaders(base_revisions=(base,) * len(keys) if base else ()),
+        sequence=sequence,
+    )
+
+
+@pytest.mark.parametrize(
+    ("frames", "size", "taken"),
+    [
+        ([frame(1, "a"), frame(2, "a"), frame(3, "b")], 9, 3),  # plain ones may meet
+        ([frame(1, "a"), frame(2, "b", base=1), frame(3, "c"), frame(4, "d", base=1)], 9, 4),
+        ([frame(1, "a"), frame(2, "a", base=1), frame(3, "c")], 9, 1),  # builds on the first
+        ([frame(1, "a", base=1), frame(2, "b"), frame(3, "c", "a")], 9, 2),  # the first is not built on the third
+        ([frame(1, "a", base=1), frame(2, "a", base=2)], 9, 1),
+        ([frame(1, "a", base=1), frame(2, "x", bad=True), frame(3, "b")], 9, 1),
+        ([frame(1, "x", base=1, bad=True), frame(2, "b")], 9, 1),
+        ([frame(1, "a", "b"), frame(2, "c"), frame(3, "d", base=1)], 3, 2),  # size comes first
+        ([frame(1, "a", "b"), frame(2, "c")], 1, 1),
+    ],
+)
+async def test_a_batch_ends_before_two_writes_of_a_key_of_which_one_builds_on_a_state(frames, size, taken):
+    batch = await cut(frames, size, Schemas(BUILT_IN).of(TASKS.name))
+    assert [found.sequence for found in batch.frames] == list(range(1, taken + 1))

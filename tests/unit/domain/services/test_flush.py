@@ -1,6 +1,7 @@
 """The drain: batches, retries, isolation of poison, and what the receipts say afterwards."""
 
 import asyncio
+import itertools
 import json
 from datetime import timedelta
 
@@ -13,20 +14,32 @@ from domain.errors import (
     BackendExhausted,
     BackendUnavailable,
     FlushIncomplete,
+    JournalFailed,
+    LeaseLost,
     RecordRefused,
     SchemaMismatch,
 )
+from domain.model.built_in import BUILT_IN
 from domain.model.frames import FrameDraft, FrameKind
-from domain.model.observations import BatchFlushed, CollectionPaused, FlushFailed, RecordDeadLettered, RecordsDiscarded
+from domain.model.observations import (
+    BatchFlushed,
+    CollectionPaused,
+    FlushFailed,
+    FlushRecovered,
+    RecordDeadLettered,
+    RecordsDiscarded,
+)
 from domain.model.policies import BufferPolicy
 from domain.model.records import Verdict
 from domain.model.revisions import run
-from domain.model.translation import BUILT_IN, TASKS
-from domain.services import pace
+from domain.model.translation import TASKS
+from domain.services import draining, pace
 from domain.services.buffer import NOBODY
+from domain.services.flush import FlushEngine
+from domain.services.lane import Lane
 from domain.services.pace import SizeTrigger, delay
 from domain.services.schema import Schemas
-from tests.unit.domain.services.house import FaultyBackend, House, task
+from tests.unit.domain.services.house import START, FaultyBackend, House, task
 
 
 @pytest.fixture(autouse=True)
@@ -57,8 +70,9 @@ async def test_an_outage_is_waited_out_and_harms_no_record(error):
         await house.settled()
 
         assert await house.backend.read(TASKS, "a")
-        assert await house.dead_letters.count() == 0
+        assert len(await house.dead_letters.find(limit=10)) == 0
         assert [seen.attempt for seen in house.observed(FlushFailed)] == [1, 2, 3, 4]
+        assert [seen.attempts for seen in house.observed(FlushRecovered)] == [4]
         assert house.flush.states()[TASKS.name].attempt == 0
 
 
@@ -92,7 +106,7 @@ async def test_a_structural_fault_pauses_the_collection_until_it_is_mended():
 
     assert [seen.detail for seen in house.observed(CollectionPaused)] == ["no such column: priority"]
     assert not house.flush.states()[TASKS.name].paused
-    assert await house.dead_letters.count() == 0
+    assert len(await house.dead_letters.find(limit=10)) == 0
 
 
 @pytest.mark.parametrize("told", [True, False])
@@ -105,7 +119,7 @@ async def test_poison_is_isolated_and_its_neighbours_are_stored(told, bad):
         receipt = (await house.post(*(task(key) for key in keys))).receipt
         await house.settled()
         status = await house.receipt_service.status(str(receipt))
-        letters = await house.dead_letters.find(None, after=None, limit=1000)
+        letters = await house.dead_letters.find(limit=1000)
         stored = [key for key in keys if await house.backend.read(TASKS, key)]
 
     assert [letter.key for letter in letters] == [keys[i] for i in bad]
@@ -137,7 +151,7 @@ async def test_a_version_superseded_only_by_poison_is_stored():
         record = await house.backend.read(TASKS, "a")
 
     assert record.values[TASKS.positions["priority"]] == 2
-    assert await house.dead_letters.count() == 1
+    assert len(await house.dead_letters.find(limit=10)) == 1
 
 
 async def test_a_receipt_says_that_a_delete_made_a_later_write_stale():
@@ -153,7 +167,7 @@ async def test_a_receipt_says_that_a_delete_made_a_later_write_stale():
         assert (found.key, found.verdict, found.code) == ("a", Verdict.STALE, "outranked_by_delete")
         assert found.sequence == receipt.last
         assert await house.query.visible(TASKS, "a") is None
-        assert await house.dead_letters.count() == 0
+        assert len(await house.dead_letters.find(limit=10)) == 0
 
 
 async def test_a_receipt_says_the_same_where_delete_and_write_share_a_batch():
@@ -180,7 +194,7 @@ async def test_discarding_is_chosen_counted_and_said_in_the_receipt():
 
     assert [found.verdict for found in status.exceptions] == [Verdict.DISCARDED]
     assert sum(seen.count for seen in house.observed(RecordsDiscarded)) == 1
-    assert await house.dead_letters.count() == 0
+    assert len(await house.dead_letters.find(limit=10)) == 0
 
 
 async def test_a_frame_that_todays_rules_refuse_goes_to_the_dead_letters_record_by_record():
@@ -199,7 +213,7 @@ async def test_a_frame_that_todays_rules_refuse_goes_to_the_dead_letters_record_
         await house.write_buffer.append(TASKS.name, msgspec.structs.replace(draft, count=2))
         await house.flush.start()
         await house.flush.flush(BUILT_IN, 2)
-        (letter,) = await house.dead_letters.find(None, after=None, limit=9)
+        (letter,) = await house.dead_letters.find(limit=9)
 
     assert (letter.sequence, letter.code) == (3, "invalid_record")
     assert b'"task_id": 7' in letter.record
@@ -334,7 +348,7 @@ async def test_a_whole_frame_that_todays_rules_refuse_is_taken_apart_in_order():
     await house.write_buffer.append(TASKS.name, draft)
     async with house.running():
         await house.flush.flush(BUILT_IN, 20)
-        letters = await house.dead_letters.find(None, after=None, limit=count + 1)
+        letters = await house.dead_letters.find(limit=count + 1)
 
     assert [letter.key for letter in letters] == [f"t{i}" for i in range(count)]
     assert [letter.revision for letter in letters] == run(1 << 40, count)
@@ -367,4 +381,234 @@ async def test_an_outage_is_not_taken_for_a_slow_backend():
 
     assert passed == 300
     assert house.observed(BatchFlushed)[0].seconds == 0
-    assert house.flush.states()[TASKS.name].batch_records == 1100
+    assert house.flush.states()[TASKS.name].batch_records == 1000  # frozen
+
+
+async def test_who_waits_goes_on_waiting_when_another_drain_takes_over():
+    house = House(policy=BufferPolicy(linger_seconds=0.001))
+    house.backend.errors = [BackendUnavailable("away")] * 1000
+    async with house.running():
+        await house.post(task("a"), task("b"))
+        waiting = asyncio.create_task(house.flush.flush(BUILT_IN, 10))
+        await asyncio.sleep(0.05)
+        former = house.flush._lanes
+        house.backend.errors = []
+        parts = former[TASKS.name, 0]._parts
+        lanes = [Lane(c, Schemas(BUILT_IN).of(c.name), parts) for c in BUILT_IN]
+        await house.flush.turn_to(lanes)
+        await waiting
+        assert [house.flush._lanes[lane.collection.name, 0] for lane in lanes] == lanes
+        assert await house.backend.read(TASKS, "b")
+
+
+async def test_a_drain_that_stays_is_left_alone_and_one_that_is_stopped_is_not_started():
+    house = House()
+    async with house.running():
+        tasks = dict(house.flush._tasks)
+        await house.flush.turn_to(list(house.flush._lanes.values()))
+        assert house.flush._tasks == tasks
+        await house.flush.stop(0)
+        parts = house.flush._lanes[TASKS.name, 0]._parts
+        await house.flush.turn_to([Lane(TASKS, Schemas(BUILT_IN).of(TASKS.name), parts)])
+        assert house.flush._tasks == {}
+
+
+async def test_all_former_drains_have_ended_before_the_first_new_one_begins():
+    """Two that read one log at a time would each take what the other has freed for damage."""
+    steps = []
+
+    class Noted:
+        partition = 0
+
+        def __init__(self, collection, name):
+            self.collection, self.name = collection, name
+
+        async def drain(self, progress, applied):
+            steps.append(f"{self.name} begins")
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.sleep(0.01)
+                steps.append(f"{self.name} ends")
+
+    house = House()
+    engine = FlushEngine([Noted(c, "former") for c in BUILT_IN], house.write_buffer, house.buffer, house.seen.append)
+    async with house.running(draining=False):
+        await engine.start()
+        await asyncio.sleep(0.01)
+        await engine.turn_to([Noted(c, "new") for c in BUILT_IN])
+        await asyncio.sleep(0.01)
+        await engine.stop(0)
+    each = len(BUILT_IN)
+    assert steps == [s for s in ("former begins", "former ends", "new begins", "new ends") for _ in range(each)]
+
+
+@pytest.mark.parametrize("held", [True, False])
+async def test_a_hold_that_ended_before_the_deadline_has_cost_nobody_time(held):
+    class Holding:
+        """A hold that is over when the first deadline is met; what waited is applied a little later."""
+
+        async def reopened(self, lane):
+            asyncio.get_running_loop().call_later(0.01, house.flush._progress[lane, 0].reached, 1)
+
+        def reopenings(self, lane):
+            return next(counted)
+
+    counted = itertools.count(1) if held else itertools.repeat(1)
+    house = House()
+    async with house.running(draining=False):
+        house.flush._holding = Holding()
+        assert await house.flush.wait_applied(TASKS, [1], 0.05) is held
+
+
+async def test_a_batch_broken_off_behind_its_watermark_is_not_taken_for_damage():
+    """The next drain begins where the log is, not where the former one believed to be."""
+
+    class Slow(MemoryWriteBuffer):
+        async def commit(self, lane, partition, reader, through):
+            await super().commit(lane, partition, reader, through)
+            await asyncio.sleep(3600 if through == 2 else 0)
+
+    house = House(write_buffer=Slow([c.name for c in BUILT_IN]))
+    async with house.running():
+        await house.post(task("a"), task("b"))
+        await house.backend.written.wait()
+        await asyncio.sleep(0.01)
+        parts = house.flush._lanes[TASKS.name, 0]._parts
+        await house.flush.turn_to([Lane(TASKS, Schemas(BUILT_IN).of(TASKS.name), parts)])
+        await house.post(task("c"))
+        await house.flush.flush(BUILT_IN, 5)
+        assert len(await house.dead_letters.find(limit=10)) == 0
+        assert house.buffer._lanes[TASKS.name].view.weight == 0
+
+
+async def test_nothing_drains_any_more_behind_a_stop_that_cannot_read_the_log():
+    class Log(MemoryWriteBuffer):
+        broken = False
+
+        async def depth(self, *args, **options):
+            if self.broken:
+                raise JournalFailed("Input/output error")
+            return await super().depth(*args, **options)
+
+    log = Log([c.name for c in BUILT_IN])
+    house = House(write_buffer=log)
+    async with house.running():
+        log.broken = True
+        with pytest.raises(JournalFailed):
+            await house.flush.stop(1)
+        assert house.flush._tasks == {}
+        log.broken = False
+
+
+class OvertakenBuffer(MemoryWriteBuffer):
+    """Another worker applies the first record while this one is about to read."""
+
+    overtaken = False
+
+    async def read(self, lane, partition, after, *, max_bytes, wait_seconds):
+        if lane == TASKS.name and not self.overtaken:
+            self.overtaken = True
+            await self.commit(lane, partition, "primary", 1)
+        return await super().read(lane, partition, after, max_bytes=max_bytes, wait_seconds=wait_seconds)
+
+
+async def test_what_another_worker_has_applied_is_not_taken_for_damage():
+    house = House(write_buffer=OvertakenBuffer([c.name for c in BUILT_IN]))
+    async with house.running(draining=False):
+        await house.post(task("t1"))
+        await house.post(task("t2"))
+        await house.flush.start()
+        with pytest.raises(FlushIncomplete):
+            await house.flush.flush([TASKS], timeout=0.2)
+    assert {seen.error for seen in house.observed(FlushFailed)} == {"lease_lost"}
+    assert house.observed(RecordDeadLettered) == []
+
+
+@pytest.mark.parametrize("damaged", [b"", b"[", b'[{"task_id": "a"', b"[{}, {}]", b"{}"])
+async def test_of_a_frame_that_cannot_be_read_its_bytes_are_kept_once(damaged):
+    house = House()
+    async with house.running(draining=False):
+        draft = FrameDraft(accepted_at=house.clock.now(), first_revision=1 << 40, count=1000, payload=damaged)
+        await house.write_buffer.append(TASKS.name, draft)
+        await house.post(task("b"))
+        await house.flush.start()
+        await house.flush.flush(BUILT_IN, 5)
+        letters = await house.dead_letters.find(limit=2000)
+        assert await house.backend.read(TASKS, "b")
+
+    assert [letter.sequence for letter in letters] == list(range(1, 1001))
+    assert sum(len(letter.record) for letter in letters) <= len(damaged)
+
+
+async def test_what_a_late_statement_finds_is_not_told_where_another_worker_has_moved_the_watermark():
+    """This one stood still behind its statement: another has stored the batch, and what came after it."""
+    house = House()
+    schema = Schemas([TASKS]).of(TASKS.name)
+    write, commit = house.backend.write_conditional, house.write_buffer.commit
+    told = asyncio.Event()
+
+    def written(priority, second):
+        record = task("a", priority=priority, updated_at=f"2026-11-24T10:00:0{second}Z")
+        return schema.check(json.dumps([record]).encode(), house.clock.now())
+
+    async def late(collection, writes):
+        assert await write(collection, writes) == [Verdict.STORED]  # the other worker
+        newer = FrameDraft(accepted_at=START, first_revision=1 << 60, count=1, payload=written(9, 2).payload)
+        await house.backend.inner.write(collection, schema.records(newer.at(99)))
+        await commit(TASKS.name, 0, "primary", (await house.write_buffer.depth(TASKS.name)).head)
+        return await write(collection, writes)
+
+    async def refused(*_):
+        told.set()
+        raise LeaseLost("Another worker drains the partition.")
+
+    async with house.running():
+        await house.post(task("a", updated_at="2026-11-24T10:00:00Z"))
+        await house.settled()
+        base = (await house.backend.read(TASKS, "a")).revision
+        house.backend.write_conditional, house.write_buffer.commit = late, refused
+        frame = await house.buffer.accept_conditional(TASKS, written(4, 1), (base,), FrameKind.WRITE, origin=NOBODY)
+        await told.wait()
+        assert await house.receipts.exceptions(TASKS.name, frame.sequence, frame.last) == ()
+
+
+async def test_a_drain_that_ends_by_a_bug_is_reported_and_begins_again_from_the_watermark(monkeypatch):
+    monkeypatch.setattr(draining, "AGAIN_SECONDS", 0.01)
+    house = House()
+    told = house.buffer.applied
+    faults = [RuntimeError("told twice"), None, RuntimeError("told wrong"), RuntimeError("told wrong")]
+
+    def applied(lane, through):
+        if through > 0 and lane == TASKS.name and faults and (fault := faults.pop(0)):
+            raise fault
+        told(lane, through)
+
+    house.buffer.applied = applied
+    async with house.running():
+        await house.post(task("a"))
+        await house.flush.flush(BUILT_IN, 5)
+        await house.post(task("b"), task("c"))
+        await house.flush.flush(BUILT_IN, 5)
+        assert all([await house.backend.read(TASKS, key) for key in "abc"])
+        assert house.buffer._lanes[TASKS.name].view.weight == 0
+        assert house.flush.states()[TASKS.name].last_error is None
+    failed = [seen for seen in house.seen if isinstance(seen, FlushFailed)]
+    assert [seen.attempt for seen in failed] == [1, 1, 2]
+    assert {seen.error for seen in failed} == {"internal_error"}
+    assert failed[0].detail == "The drain met a bug: RuntimeError: told twice"
+
+
+async def test_a_drain_that_is_broken_off_for_long_says_why():
+    house = House()
+
+    def applied(_lane, through):
+        if through > 0:
+            raise RuntimeError("never")
+
+    house.buffer.applied = applied
+    async with house.running():
+        await house.post(task("a"))
+        with pytest.raises(FlushIncomplete):
+            await house.flush.flush(BUILT_IN, 0.3)
+        assert house.flush.states()[TASKS.name].last_error == "The drain met a bug: RuntimeError: never"

@@ -9,11 +9,15 @@ import pytest
 
 
 class Script:
-    """Answers by (method, path); what is not there is a 404 problem. ``asked`` keeps the parameters."""
+    """Answers, or what makes them, by (method, path); else a 404 problem.
+
+    ``asked`` keeps the parameters, ``bodies`` the bodies.
+    """
 
     def __init__(self):
         self.answers = {}
         self.asked = []
+        self.bodies = []
         self.url = ""
 
 
@@ -25,15 +29,17 @@ def script():
         def answer(self):
             parts = urlsplit(self.path)
             script.asked.append((unquote(parts.path), parse_qsl(parts.query)))
-            missing = (404, {"detail": "There is none.", "cure": "Check the key."})
-            status, content = script.answers.get((self.command, unquote(parts.path)), missing)
+            script.bodies.append(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+            missing = (404, {"code": "record_not_found", "detail": "There is none.", "cure": "Check the key."})
+            found = script.answers.get((self.command, unquote(parts.path)), missing)
+            status, content = found() if callable(found) else found
             body = content if isinstance(content, bytes) else json.dumps(content).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST = answer  # noqa: N815
+        do_GET = do_POST = do_DELETE = answer  # noqa: N815
 
         def log_message(self, *_):
             pass

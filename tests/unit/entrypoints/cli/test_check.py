@@ -24,7 +24,7 @@ def test_a_new_folder_is_fine_and_nothing_is_made_by_looking(tmp_path, capsys):
     code, found = verdicts(capsys)
     assert code == Exit.OK
     assert {name: each["verdict"] for name, each in found.items() if name != "disk space"} == dict.fromkeys(
-        ("configuration", "data folder", "disk sync", "address", "backend main"), "ok"
+        ("configuration", "data folder", "disk sync", "address", "backend main", "object store"), "ok"
     )
     assert "will be made" in found["data folder"]["detail"]
     assert list(tmp_path.iterdir()) == []
@@ -80,3 +80,31 @@ def test_a_backend_that_forgets_is_a_warning(tmp_path, capsys):
     (tmp_path / "persistence.toml").write_text('[backends.main]\ntype = "memory"\n')
     code, found = verdicts(capsys)
     assert (code, found["backend main"]["verdict"]) == (Exit.OK, "warning")
+
+
+def test_an_object_store_that_does_not_answer_is_a_warning(tmp_path, capsys, monkeypatch):
+    place = {"TYPE": "s3", "ENDPOINT": "127.0.0.1:9", "BUCKET": "files", "ACCESS_KEY": "a", "SECRET_KEY": "secret"}
+    for key, value in place.items():
+        monkeypatch.setenv(f"PERSISTENCE__OBJECTS__{key}", value)
+    code, found = verdicts(capsys)
+    assert (code, found["object store"]["verdict"]) == (Exit.OK, "warning")
+    assert "127.0.0.1:9 does not answer" in found["object store"]["detail"]
+
+
+def test_a_local_disk_that_instances_do_not_share_is_a_warning(tmp_path, capsys):
+    (tmp_path / "persistence.toml").write_text(
+        '[journal]\ntype = "redis"\nurl = "redis://127.0.0.1:9/0"\n'
+        '[backends.main]\ntype = "postgres"\ndsn = "postgres://a@127.0.0.1:9/b"\n'
+    )
+    _, found = verdicts(capsys)
+    assert found["object store"]["verdict"] == "warning"
+    assert 'set objects.type = "s3"' in found["object store"]["detail"]
+
+
+def test_files_may_be_off(capsys, monkeypatch):
+    monkeypatch.setenv("PERSISTENCE__OBJECTS__TYPE", "off")
+    code, found = verdicts(capsys)
+    assert (code, found["object store"]) == (
+        Exit.OK,
+        {"what": "object store", "verdict": "ok", "detail": "off: no files are kept"},
+    )

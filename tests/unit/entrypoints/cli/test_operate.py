@@ -52,7 +52,10 @@ def test_health_tells_by_its_exit_code(script, capsys, status, code, form):
 
 
 def test_a_flush_that_is_not_done_in_time_says_so(script, capsys):
+    late = {"code": "flush_incomplete", "detail": "3 records wait.", "cure": "They are safe."}
+    script.answers["POST", f"{SYSTEM}/flush"] = 503, late
     assert run(["flush", "--url", script.url]) == Exit.INCOMPLETE
+    assert capsys.readouterr().err == "Error: 3 records wait. They are safe.\n"
     script.answers["POST", f"{SYSTEM}/flush"] = 200, {"status": "flushed"}
     assert run(["flush", "--url", script.url]) == Exit.OK
     assert "everything acknowledged before this call is stored" in capsys.readouterr().out

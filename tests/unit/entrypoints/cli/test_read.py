@@ -57,7 +57,10 @@ def test_an_empty_page_is_said(script, capsys):
 
 
 def test_a_wrong_filter_is_a_wrong_command_line(script, capsys):
-    script.answers["GET", TASKS] = 400, {"detail": "`x` is no field.", "cure": "Use a field."}
+    script.answers["GET", TASKS] = (
+        400,
+        {"code": "invalid_parameter", "detail": "`x` is no field.", "cure": "Use a field."},
+    )
     assert run(["query", "tasks", "x=1", "--url", script.url]) == Exit.USAGE
     assert capsys.readouterr().err == "Error: `x` is no field. Use a field.\n"
     assert run(["query", "tasks", "status", "--url", script.url]) == Exit.USAGE

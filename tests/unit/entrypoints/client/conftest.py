@@ -12,11 +12,13 @@ class Script:
     def __init__(self):
         self.answers = []
         self.requests = []
+        self.keys = []  # the Idempotency-Key of each request
         self.url = ""
 
     async def handle(self, request):
         body = await request.read()
         self.requests.append((request.method, request.path, dict(request.query), body))
+        self.keys.append(request.headers.get("Idempotency-Key"))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if answer == "reset":
             request.transport.abort()

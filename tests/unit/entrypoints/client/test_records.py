@@ -108,11 +108,26 @@ def test_a_damaged_compressed_file_gives_what_is_readable_and_names_the_place(tm
     assert sum(len(part.records) for part in parts if isinstance(part, Portion)) == refusal.line - 1 > 1000
 
 
-def test_a_plain_file_named_gz_is_refused_in_one_sentence(tmp_path):
-    path = tmp_path / "x.gz"
-    path.write_text('{"task_id":"t"}\n')
-    ((line, detail),) = shape(path)
-    assert (line, "damaged" in detail) == (1, True)
+def test_gzip_is_told_by_the_content_and_a_mark_at_the_beginning_is_passed_over(tmp_path):
+    plain, packed = tmp_path / "x.gz", tmp_path / "y.ndjson"
+    plain.write_bytes(b'\xef\xbb\xbf{"task_id":"t"}\n')
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    assert shape(plain) == shape(packed) == [("tasks", (1,))]
+
+
+def test_a_file_of_something_else_is_not_read_to_its_end(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(b"\x80 no record\n" * 100_000 + b'{"task_id":"t"}\n')
+    *lines, last = shape(path)
+    assert [line for line, _ in lines] == list(range(1, 11))
+    assert last == (11, "after 10 lines without a record the rest is not read: not a file of NDJSON")
+
+
+def test_bad_lines_behind_a_record_end_nothing(tmp_path):
+    path = write(tmp_path / "x", TASK, *[b"nonsense\n"] * 50, TASK)
+    found = shape(path)
+    assert len(found) == 51
+    assert found[-1] == ("tasks", (1, 52))
 
 
 def test_the_position_follows_the_file(tmp_path):

@@ -38,7 +38,7 @@ def judge(bad):
             if record["task_id"] in bad
         ]
         taken = len(records) - len(errors)
-        return (202 if taken else 422), {"count": taken, "errors": errors[:100]}
+        return (202 if taken else 422), {"count": taken, "errors": errors[:100], "code": "c", "detail": "d"}
 
     return answer
 
@@ -58,7 +58,7 @@ async def test_every_record_is_sent_once_and_acknowledged(script, file):
     upload, positions = await run(script, path)
     sent = [record["task_id"] for *_, body in script.requests for record in json.loads(body)["tasks"]]
     assert sorted(sent) == sorted(record["task_id"] for record in tasks(95))
-    assert (upload.acknowledged, upload.refused, upload.gaps, upload.cause) == (95, 0, (), None)
+    assert (upload.acknowledged, upload.refused, upload.gaps, upload.failure) == (95, 0, (), None)
     assert max(positions) == (95, path.stat().st_size)
     method, path, query, _ = script.requests[0]
     assert (method, path, query) == ("POST", "/api/v1/translation/tasks/batch", {"on_error": "continue"})
@@ -72,6 +72,13 @@ async def test_refused_records_are_named_by_line_and_the_others_go_on(script, fi
         (4, "status: Invalid enum value."),
         (18, "status: Invalid enum value."),
     ]
+
+
+async def test_a_field_is_named_once(script, file):
+    error = {"pointer": "/tasks/0/status", "code": "missing", "detail": "`status` is missing."}
+    script.answers = [(422, {"errors": [error], "code": "c", "detail": "d"})]
+    upload, _ = await run(script, file(*tasks(1)))
+    assert [refusal.detail for refusal in upload.refusals] == ["`status` is missing."]
 
 
 async def test_a_batch_of_bad_records_alone_is_named_too(script, file):
@@ -99,7 +106,7 @@ async def test_a_request_refused_as_a_whole_is_taken_apart(script, file, status)
     def answer(request, body):
         records = json.loads(body)["tasks"]
         if any(record["task_id"] == "t6" for record in records):
-            return status, {"detail": "Something in here cannot be read."}
+            return status, {"code": "malformed_body", "detail": "Something in here cannot be read."}
         return take(request, body)
 
     script.answers = [answer]
@@ -120,8 +127,23 @@ async def test_a_service_that_comes_back_loses_nothing(script, file):
     assert (upload.acknowledged, upload.gaps) == (100, ())
 
 
+async def test_each_request_has_a_key_of_its_own_however_often_it_is_sent(script, file):
+    script.answers = [take, "reset", (503, {}), take]
+    await run(script, file(*tasks(30)), in_flight=1, patience=30)
+    first, *second, third = script.keys
+    assert len(second) == 3
+    assert len({first, third, *second}) == 3
+    assert None not in script.keys
+
+
+async def test_halves_of_a_request_are_requests_of_their_own(script, file):
+    script.answers = [(413, {"code": "payload_too_large", "detail": "Large."}), take]
+    await run(script, file(*tasks(10)))
+    assert len(set(script.keys)) == 3
+
+
 async def test_a_service_that_stays_away_ends_the_run_and_the_rest_is_named(script, file):
-    script.answers = [take, take, (503, {"detail": "Full."})]
+    script.answers = [take, take, (503, {"code": "buffer_full", "detail": "Full."})]
     first, second = file(*tasks(100)), file(*tasks(5), name="more.ndjson")
     upload, _ = await run(script, first, second, in_flight=1)
     assert upload.acknowledged == 20
@@ -129,11 +151,29 @@ async def test_a_service_that_stays_away_ends_the_run_and_the_rest_is_named(scri
         Gap(file=str(second), first=1, last=None),
         Gap(file=str(first), first=21, last=None),
     )
-    assert "answers 503: Full." in upload.cause
+    assert "answers 503: Full" in str(upload.failure)
 
 
 async def test_an_answer_that_makes_no_sense_ends_the_run(script, file):
-    script.answers = [(404, {"detail": "No such address."})]
+    script.answers = [(403, {"code": "forbidden", "detail": "Not you."})]
     upload, _ = await run(script, file(*tasks(10)))
     assert (upload.acknowledged, upload.gaps[0].first) == (0, 1)
-    assert "404: No such address." in upload.cause
+    assert "403: Not you" in str(upload.failure)
+
+
+async def test_a_proxy_that_refuses_one_large_record_does_not_keep_the_others(script, file):
+    script.answers = [lambda _, body: (413, ["too large"]) if b"t6" in body else take(_, body)]
+    upload, _ = await run(script, file(*tasks(10)))
+    assert (upload.acknowledged, upload.gaps) == (9, ())
+    assert (upload.refusals[0].line, upload.refusals[0].detail) == (7, "refused with status 413")
+
+
+async def test_a_file_that_is_named_twice_is_sent_once_and_one_that_is_gone_ends_nothing(script, file):
+    script.answers = [take]
+    path, empty = file(*tasks(3)), file(name="empty.ndjson")
+    upload, _ = await run(script, path, empty, path, empty, batch_size=2)
+    assert (upload.acknowledged, upload.gaps) == (3, ())
+    gone = path.with_name("gone.ndjson")
+    upload, _ = await run(script, gone, path)
+    assert (upload.acknowledged, upload.refused, upload.gaps) == (3, 1, ())
+    assert upload.refusals[0].detail == "the file cannot be read on from here: No such file or directory"

@@ -12,11 +12,14 @@ def test_no_address_stands_twice():
     assert len(rows) == len(set(rows))
 
 
-@pytest.mark.parametrize("word", RESERVED)
-def test_reserved_words_are_no_ids(word):
-    rows = [route for route in ROUTES if route.template.endswith("_id}")]
-    assert rows
-    for route in rows:
-        pattern = re.search(r":(.+)\}", route.pattern)[1]
+@pytest.mark.parametrize(
+    "route",
+    [route for route in ROUTES if route.template.endswith("_id}")],
+    ids=lambda route: f"{route.method} {route.template}",
+)
+def test_reserved_words_are_no_ids(route):
+    pattern = re.search(r":(.+)\}", route.pattern)[1]
+    assert route.reserved == (RESERVED if route.collection else ("replay",))
+    for word in route.reserved:
         assert re.fullmatch(pattern, word) is None
         assert re.fullmatch(pattern, word + "1")

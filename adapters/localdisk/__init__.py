@@ -1,0 +1,1 @@
+"""The local disk as an object store."""

@@ -1,0 +1,1 @@
+"""MinIO and other stores that speak S3."""

@@ -1,0 +1,223 @@
+"""Objects in a bucket of MinIO, S3, or what speaks like them; every request is made in a thread."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from typing import TypeVar
+
+from minio import Minio
+from minio.datatypes import Object
+from minio.error import S3Error
+from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
+
+from adapters.minio.errors import refusals
+from adapters.minio.settings import MinioSettings
+from adapters.minio.upload import Upload, parts_of
+from adapters.threads import in_thread
+from domain.errors import (
+    BackendError,
+    BackendUnavailable,
+    DigestMismatch,
+    InvalidConfiguration,
+    ObjectExists,
+    ObjectNotFound,
+)
+from domain.model.objects import StoredObject, Written, checked_name
+from domain.model.records import HealthStatus
+from ports.object_store import PIECE_BYTES, PORTION
+
+T = TypeVar("T")
+_CONNECTIONS = 32
+
+
+class MinioObjectStore:
+    """A bucket of its own, which must exist."""
+
+    def __init__(self, settings: MinioSettings) -> None:
+        self._settings = settings
+        self._client: Minio | None = None
+
+    async def open(self) -> None:
+        """See whether the bucket is there, and whether the store keeps its word on conditions.
+
+        Raises InvalidConfiguration, BackendUnavailable.
+        """
+        if self._client is None:
+            client = _client(self._settings)
+            await in_thread(self._examine, client)
+            self._client = client
+
+    async def close(self) -> None:
+        """Let the connections go."""
+        if self._client is not None:
+            self._client._http.clear()
+            self._client = None
+
+    async def put(self, name: str, content: AsyncIterable[bytes], *, sha256: bytes | None = None) -> Written:
+        """Send parts as they fill, and complete the object under the condition that it is new."""
+        upload = self._upload(self._opened, checked_name(name))
+        digest, size = hashlib.sha256(), 0
+        try:
+            async for part, is_last in parts_of(content):
+                await in_thread(digest.update, part)
+                size += len(part)
+                if is_last and sha256 not in (None, digest.digest()):
+                    raise DigestMismatch
+                await in_thread(upload.finish if is_last else upload.add, part)
+        except BaseException:
+            await in_thread(upload.abort)
+            raise
+        return Written(size, digest.digest())
+
+    async def get(self, name: str, *, start: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
+        """Read the answer piece by piece."""
+        checked_name(name)
+        if length == 0:  # which the driver takes for everything
+            await self._call(name, self._opened.stat_object, self._settings.bucket, name)
+            return
+        answer = await in_thread(self._answer, self._opened, name, start, length)
+        if answer is None:
+            return
+        try:
+            while piece := await self._call(name, answer.read, PIECE_BYTES):
+                yield piece
+        finally:
+            await in_thread(_end, answer)
+
+    async def stat(self, name: str) -> StoredObject | None:
+        """Size and time of an object."""
+        checked_name(name)
+        try:
+            return _described(await self._call(name, self._opened.stat_object, self._settings.bucket, name))
+        except ObjectNotFound:
+            return None
+
+    async def delete(self, name: str) -> None:
+        """Remove an object."""
+        checked_name(name)
+        await self._call(name, self._opened.remove_object, self._settings.bucket, name)
+
+    async def list(self, prefix: str = "") -> AsyncIterator[Sequence[StoredObject]]:
+        """Page by page."""
+        found = self._opened.list_objects(self._settings.bucket, prefix=prefix or None, recursive=True)
+        while portion := await self._call("", _next_of, found):
+            yield portion
+
+    async def health_check(self) -> HealthStatus:
+        """Ask for the bucket."""
+        begun = time.perf_counter()
+        try:
+            there = await self._call("", self._opened.bucket_exists, self._settings.bucket)
+        except BackendError as error:
+            healthy, detail = False, error.detail
+        else:
+            healthy = there
+            detail = f"S3 at {self._settings.endpoint}" if there else self._missing()
+        return HealthStatus(healthy=healthy, detail=detail, latency_seconds=time.perf_counter() - begun)
+
+    @property
+    def _opened(self) -> Minio:
+        if self._client is None:
+            raise BackendUnavailable("The object store is not open.")
+        return self._client
+
+    async def _call(self, name: str, call: Callable[..., T], *args: object, **kwargs: object) -> T:
+        def refused() -> T:
+            with refusals(self._settings.endpoint, name):
+                return call(*args, **kwargs)
+
+        return await in_thread(refused)
+
+    def _upload(self, client: Minio, name: str) -> Upload:
+        return Upload(client, self._settings.endpoint, self._settings.bucket, name)
+
+    def _answer(self, client: Minio, name: str, start: int, length: int | None) -> BaseHTTPResponse | None:
+        """An answer to read from; None where the part is past the end."""
+        with refusals(self._settings.endpoint, name):
+            try:
+                return client.get_object(self._settings.bucket, name, offset=start, length=length or 0)
+            except S3Error as error:
+                if error.code != "InvalidRange":
+                    raise
+        return None
+
+    def _examine(self, client: Minio) -> None:
+        settings = self._settings
+        with refusals(settings.endpoint):
+            try:
+                there = client.bucket_exists(settings.bucket)
+            except ValueError as error:
+                raise InvalidConfiguration(
+                    f"objects.bucket: {settings.bucket!r} is no bucket's name: {error}."
+                ) from error
+            if not there:
+                raise InvalidConfiguration(self._missing())
+        name = f"probe-{uuid.uuid4().hex}"
+        self._upload(client, name).finish(b"")
+        try:
+            self._see_refused(client, name)
+        finally:
+            with refusals(settings.endpoint):
+                client.remove_object(settings.bucket, name)
+
+    def _see_refused(self, client: Minio, name: str) -> None:
+        """Whether a second object of one name is refused, as a single request and in parts."""
+        several = self._upload(client, name)
+        several.add(b"")
+        try:
+            for attempt in (partial(self._upload(client, name).finish, b""), several.complete):
+                try:
+                    attempt()
+                except ObjectExists:
+                    continue
+                raise InvalidConfiguration(
+                    f"The object store at {self._settings.endpoint} ignores `If-None-Match`: it would replace objects. "
+                    "Use one that keeps the condition."
+                )
+        finally:
+            several.abort()
+
+    def _missing(self) -> str:
+        return f"The object store at {self._settings.endpoint} has no bucket {self._settings.bucket!r}; make it first."
+
+
+def _client(settings: MinioSettings) -> Minio:
+    """A driver that never waits longer than it is told: its own would sleep for as long as a busy store says."""
+    retries = Retry(connect=1, read=0, redirect=0, status=0, other=0, respect_retry_after_header=False)
+    timeout = Timeout(connect=settings.connect_seconds, read=settings.read_seconds)
+    if not settings.endpoint:
+        raise InvalidConfiguration("objects.endpoint: the host of the object store is missing.")
+    try:
+        return Minio(
+            settings.endpoint,
+            access_key=settings.access_key.reveal(),
+            secret_key=settings.secret_key.reveal(),
+            region=settings.region,
+            secure=settings.tls,
+            http_client=PoolManager(timeout=timeout, retries=retries, maxsize=_CONNECTIONS),
+        )
+    except ValueError as error:
+        raise InvalidConfiguration(
+            f"objects.endpoint: {settings.endpoint!r} is no host with a port: {error}."
+        ) from error
+
+
+def _next_of(found: Iterator[Object]) -> list[StoredObject]:
+    return [_described(one) for one in islice(found, PORTION)]
+
+
+def _described(found: Object) -> StoredObject:
+    name, size, stored_at = found.object_name, found.size, found.last_modified
+    if name is None or size is None or stored_at is None:
+        raise BackendUnavailable(f"The object store does not say all that S3 says of an object: {found.object_name!r}.")
+    return StoredObject(name=name, size=size, stored_at=stored_at)
+
+
+def _end(answer: BaseHTTPResponse) -> None:
+    answer.close()
+    answer.release_conn()

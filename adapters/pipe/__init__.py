@@ -1,0 +1,1 @@
+"""The pending log, and what is observed, between the service and its worker process."""

@@ -1,0 +1,1 @@
+"""Redis: the pending log that many instances share, and what must be known beside it."""

@@ -1,0 +1,8 @@
+"""The collections that every instance of the service has."""
+
+from __future__ import annotations
+
+from domain.model.files import FILES
+from domain.model.translation import SESSIONS, TASKS
+
+BUILT_IN = (SESSIONS, TASKS, FILES)

@@ -1,0 +1,58 @@
+"""What a worker answers over HTTP, where its configuration lets it: that it lives, how it fares, what it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+from aiohttp import web
+
+from domain.services.lane_states import measured
+from domain.services.partition_worker import PartitionWorker
+from domain.services.registry import StorageBackendRegistry
+from entrypoints.http.handlers.probes import METRICS_TYPE
+from ports.ambient import Observer
+
+
+class Probes:
+    """The application for ``HttpServer``: three addresses, no bodies, nothing that could be written."""
+
+    def __init__(
+        self,
+        worker: PartitionWorker,
+        registry: StorageBackendRegistry,
+        observer: Observer,
+        render_metrics: Callable[[], bytes],
+    ) -> None:
+        self._worker = worker
+        self._registry = registry
+        self._observer = observer
+        self._render_metrics = render_metrics
+
+    def app(self) -> web.Application:
+        """Made anew for each listener."""
+        app = web.Application()
+        app.router.add_get("/health/live", self.live)
+        app.router.add_get("/health", self.health)
+        app.router.add_get("/metrics", self.metrics)
+        return app
+
+    async def live(self, _: web.Request) -> web.Response:
+        """The process runs."""
+        return _document({"status": "live"})
+
+    async def health(self, _: web.Request) -> web.Response:
+        """How the collections fare whose partitions are held here, and which these are."""
+        states = self._worker.states()
+        well = not any(state.paused or state.last_error for state in states.values())
+        return _document({"status": "ok" if well else "degraded", "collections": states, "held": self._worker.held})
+
+    async def metrics(self, _: web.Request) -> web.Response:
+        """The page that Prometheus reads."""
+        for seen in measured(self._registry, self._worker.states()):
+            self._observer(seen)
+        return web.Response(body=self._render_metrics(), headers={"Content-Type": METRICS_TYPE})
+
+
+def _document(content: object) -> web.Response:
+    return web.Response(body=msgspec.json.encode(content), content_type="application/json")

@@ -1,0 +1,99 @@
+"""``persistence worker``: one process among others that drain the shared buffer into the backends."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from collections.abc import Callable
+
+from adapters.telemetry.logs import ForeignLogs
+from domain.errors import InvalidConfiguration
+from domain.services.gate import Gate
+from domain.services.partition_worker import DrainedPartition, PartitionWorker
+from entrypoints.assembly import build_lanes
+from entrypoints.container import Container
+from entrypoints.http.server import HttpServer
+from entrypoints.http.worker_probes import Probes
+from entrypoints.lifespan import opened
+from entrypoints.process import reload_on_hangup
+from entrypoints.settings import Settings
+from entrypoints.shared_buffer import SharedBuffering
+
+_NO_INTAKE = 0  # the partition that a worker would append to, which it never does
+
+
+async def drain(
+    settings: Settings, announce: Callable[[], None], reread: Callable[[], Settings], *, burst: bool
+) -> int:
+    """Drain until a signal asks for the end, or (``burst``) until what is there now is applied; the exit code.
+
+    Raises StartFailure, BackendError, AddressInUse; JournalUnreachable where a burst loses the log.
+    """
+    container = Container(settings=settings)
+    container.buffering.add_args(_NO_INTAKE)
+    container.backends().reread = reread
+    logging.getLogger().addHandler(ForeignLogs(container.logs()))
+    stop = container.stop()
+    stop.listen()
+    worker = build_worker(container)
+    doors = build_doors(container, worker)
+    async with opened(*doors, container.state(), container.backends(), container.journal()):
+        for door in doors:
+            await door.listen()
+        gc.collect()
+        gc.freeze()
+        reload_on_hangup(container.backends(), stop)
+        announce()
+        await (worker.until_drained(stop.requested) if burst else worker.run(stop.requested))
+    return 0
+
+
+def build_worker(container: Container) -> PartitionWorker:
+    """Every partition of every collection, each behind a gate of its own."""
+    settings, shared = container.settings(), container.buffering()
+    if not isinstance(shared, SharedBuffering):
+        raise InvalidConfiguration(
+            'journal.type: "local" is drained by `persistence serve` itself; a worker is for a buffer that instances '
+            'share, type = "redis".'
+        )
+    partitions: list[DrainedPartition] = []
+    for collection in container.collections():
+        for partition in range(settings.shared_partitions):
+            gate = Gate(shared.journal, [collection.name])
+            (lane,) = build_lanes(
+                settings,
+                [collection],
+                container.schemas(),
+                partition=partition,
+                buffer=gate,
+                registry=container.registry(),
+                dead_letters=container.dead_letters(),
+                receipts=container.receipts(),
+                observer=container.observer(),
+                clock=container.clock(),
+            )
+            partitions.append(DrainedPartition(lane, gate))
+    return PartitionWorker(
+        partitions,
+        shared.journal,
+        shared.leases,
+        container.observer(),
+        container.clock(),
+        lease_seconds=settings.journal.lease_seconds,
+        finish_seconds=settings.server.flush_seconds,
+    )
+
+
+def build_doors(container: Container, worker: PartitionWorker) -> list[HttpServer]:
+    """Where it answers for itself: one address, or none."""
+    told = container.settings().worker
+    if told.port is None:
+        return []
+    probes = Probes(worker, container.registry(), container.observer(), container.metrics().render)
+    return [HttpServer(probes.app, host=told.host, port=told.port, section="worker")]
+
+
+def run(settings: Settings, announce: Callable[[], None], reread: Callable[[], Settings], *, burst: bool) -> int:
+    """The same, from outside of an event loop."""
+    return asyncio.run(drain(settings, announce, reread, burst=burst))

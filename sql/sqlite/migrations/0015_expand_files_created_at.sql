@@ -1,0 +1,2 @@
+CREATE INDEX files_created_at
+    ON files (created_at, file_id, deleted_at);

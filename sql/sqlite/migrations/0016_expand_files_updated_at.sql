@@ -1,0 +1,2 @@
+CREATE INDEX files_updated_at
+    ON files (updated_at, file_id, deleted_at);

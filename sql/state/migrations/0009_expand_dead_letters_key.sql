@@ -1,0 +1,2 @@
+CREATE INDEX dead_letters_key
+    ON dead_letters (key);

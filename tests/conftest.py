@@ -1,0 +1,33 @@
+"""The real servers, each started when the first test asks for it and ended with the session."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers import MariaDb, Minio, MySql, Postgres, Redis, Server
+
+collect_ignore = ["data"]  # among it a package with tests of its own, which run where it is installed
+
+
+# Started by nohup, or in a shell's background, this process ignores a signal; so would those that a test sends it to.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _fixture(kind: type[Server] | type[Minio]):
+    @pytest.fixture(scope="session", name=kind.name)
+    def server() -> Iterator[Server | Minio]:
+        with kind() as running:
+            yield running
+
+    return server
+
+
+mariadb = _fixture(MariaDb)
+minio = _fixture(Minio)
+mysql = _fixture(MySql)
+postgres = _fixture(Postgres)
+redis = _fixture(Redis)

@@ -1,0 +1,89 @@
+"""Which adapters stand behind each port, and which optional abilities the storage backends among them have.
+
+The contract suites run over this table, memory first: a fault of a suite shows before any engine starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from adapters.localdisk.object_store import LocalDiskObjectStore
+from adapters.memory.backend import MemoryBackend
+from adapters.memory.dead_letters import MemoryDeadLetters
+from adapters.memory.idempotency_keys import MemoryIdempotencyKeys
+from adapters.memory.object_store import MemoryObjectStore
+from adapters.memory.receipts import MemoryReceipts
+from adapters.memory.revision_ceiling import MemoryRevisionCeiling
+from adapters.redis.server import RedisServer
+from adapters.redis.state import RedisState
+from adapters.sqlite.backend import SqliteBackend
+from adapters.sqlite.state import StateStore
+from adapters.system.clock import SystemClock
+from domain.model.built_in import BUILT_IN
+from domain.model.secret import Secret
+from entrypoints.backend_types import backend_type
+from ports.abilities import ConditionalWrites, Counting, Dumping, Scanning
+from ports.backend_type import BackendContext
+from tests.servers import Database
+
+OPTIONAL = (ConditionalWrites, Counting, Scanning, Dumping)
+
+ABILITIES = {
+    #           conditional writes  counting  scanning  dumping
+    "memory": {ConditionalWrites, Counting, Scanning, Dumping},
+    "sqlite": {ConditionalWrites, Counting, Scanning, Dumping},
+    "mariadb": {ConditionalWrites, Counting, Scanning, Dumping},
+    "mysql": {ConditionalWrites, Counting, Scanning, Dumping},
+    "postgres": {ConditionalWrites, Counting, Scanning, Dumping},
+}
+
+BACKENDS: dict[str, Callable[[Path], Any]] = {
+    "memory": lambda folder: MemoryBackend(),
+    "sqlite": lambda folder: SqliteBackend(folder / "store.db", BUILT_IN),
+}
+
+SERVERS = ("mariadb", "mysql", "postgres")  # the fixtures of tests/conftest.py, and backend types
+
+
+def server_backend(database: Database, port: int | None = None) -> Any:
+    """A backend on a database of a real server, with few sessions, not open; ``port``: of a way around."""
+    there = replace(database, port=port or database.port)
+    kind = "postgres" if database.scheme == "postgresql" else database.scheme
+    found = backend_type(kind, "the tests")
+    settings = found.settings(dsn=Secret(there.dsn), pool_min=1, pool_max=25, connect_seconds=5.0)
+    return found.build(settings, BackendContext(name=kind, data_folder=Path("/nowhere"), collections=BUILT_IN))
+
+
+class MemoryState:
+    """The memory adapters under the names of ``StateStore``."""
+
+    def __init__(self) -> None:
+        self.dead_letters = MemoryDeadLetters()
+        self.idempotency_keys = MemoryIdempotencyKeys()
+        self.receipts = MemoryReceipts()
+        self.revision_ceiling = MemoryRevisionCeiling()
+
+    async def open(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+
+def redis_state(database: Database) -> RedisState:
+    """What instances share, in a database of a real Redis."""
+    return RedisState(RedisServer(Secret(database.dsn)), MemoryReceipts(), SystemClock())
+
+
+STATES: dict[str, Callable[[Path], Any]] = {
+    "memory": lambda folder: MemoryState(),
+    "sqlite": lambda folder: StateStore(folder / "state.db"),
+}
+
+OBJECT_STORES: dict[str, Callable[[Path], Any]] = {
+    "memory": lambda folder: MemoryObjectStore(SystemClock()),
+    "localdisk": lambda folder: LocalDiskObjectStore(folder / "objects"),
+}
