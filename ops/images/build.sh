@@ -64,11 +64,12 @@ obtain() {
     build "$name"
 }
 
-# The first complaint of apt's in a log, which those of others follow from; else the last word. Docker colours them.
+# The first complaint of apt's in a log, which those of others follow from; else the last word. Docker colours them, and
+# may put one behind a line of progress that has not ended yet.
 reason_in() {
     local plain
     plain=$(sed 's/\x1b\[[0-9;]*m//g' "$1")
-    grep -m 1 '^E: ' <<<"$plain" || tail -n 1 <<<"$plain"
+    grep -o '\bE: .*' <<<"$plain" | sed -n 1p | grep . || tail -n 1 <<<"$plain"
 }
 
 docker version >/dev/null 2>&1 || { echo "No Docker engine answers; 'ops/docker.sh start' brings one (Debian, as root)." >&2; exit 69; }

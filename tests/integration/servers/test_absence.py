@@ -69,7 +69,10 @@ def test_an_image_that_was_tried_in_vain_is_skipped_even_where_it_is_required(en
 
 @pytest.mark.slow
 def test_an_image_that_cannot_be_made_is_reported_and_the_others_are_made(engine, machine):
-    recipes = {"broken": "apt-get install no-such-package", "sound": "true"}
+    # Docker brings a program's two streams together: now and then apt's complaint stands behind its unended progress.
+    complaint = "Unable to locate package no-such-package"
+    recipes = {"broken": f"printf 'Reading state information...%s: {complaint}\\n' E && exit 100", "sound": "true"}
+    reason = f"E: {complaint}"
     for name, command in recipes.items():
         with (machine / "ops" / "images.env").open("a") as images:
             images.write(f"PERSISTENCE_IMAGE_{name.upper()}=persistence/{name}:none\n")
@@ -81,7 +84,6 @@ def test_an_image_that_cannot_be_made_is_reported_and_the_others_are_made(engine
         said = subprocess.run(build, capture_output=True, text=True, check=False)
         assert said.returncode == 1
         assert said.stdout == "persistence/sound:none is there\n"
-        reason = "E: Unable to locate package no-such-package"
         assert f"persistence/broken:none cannot be had: {reason} (build/images/broken.log)" in said.stderr
         assert {path.name: path.read_text() for path in reports.glob("*.failed")} == {"broken.failed": f"{reason}\n"}
         again = subprocess.run([build[0], "sound"], capture_output=True, text=True, check=True)
