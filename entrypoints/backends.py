@@ -13,7 +13,8 @@ from domain.model.collections import Collection
 from domain.model.observations import ConfigurationReloaded, ReloadRefused
 from domain.services.registry import NamedBackend, StorageBackendRegistry
 from entrypoints.decoding import Tree
-from entrypoints.settings import ConfiguredBackend, Settings
+from entrypoints.sections import ConfiguredBackend
+from entrypoints.settings import Settings
 from ports.ambient import Clock, Observer
 from ports.backend_type import BackendContext, OpenableBackend
 

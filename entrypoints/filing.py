@@ -11,7 +11,8 @@ from domain.services.orphans import OrphanSweeper
 from domain.services.query import QueryService
 from domain.services.schema import Schemas
 from entrypoints.http.upload import Uploads
-from entrypoints.settings import ObjectSettings, Settings
+from entrypoints.sections import ObjectSettings
+from entrypoints.settings import Settings
 from entrypoints.store_watch import OpenableObjectStore, StoreWatch
 from ports.ambient import Clock, Ids, Observer
 from ports.dead_letters import DeadLetters

@@ -10,114 +10,32 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
 
 import msgspec
 
 from adapters.sqlite.backend_type import SQLITE, SqliteSettings
 from domain.errors import InvalidConfiguration, UnknownBackend
 from domain.model.built_in import BUILT_IN
-from domain.model.dead_letters import LetterBounds
-from domain.model.files import MAX_FILE_BYTES, TYPE_PATTERN, FileLimits
 from domain.model.policies import BufferPolicy
 from domain.model.secret import Secret
 from entrypoints.backend_types import backend_type
 from entrypoints.decoding import PREFIX, Sources, Tree, decode
-from ports.backend_type import BackendSettings, BackendType
+from entrypoints.sections import (
+    MAIN,
+    BufferSettings,
+    CollectionSettings,
+    ConfiguredBackend,
+    DeadLetterSettings,
+    JournalSettings,
+    LogSettings,
+    Name,
+    ObjectSettings,
+    Section,
+    ServerSettings,
+    WorkerSettings,
+)
 
 FILE_NAME = "persistence.toml"
-MAIN = "main"  # the backend that a collection goes to when it names none
-
-Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
-Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
-Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-
-
-class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of the file: an unknown key in it is an error."""
-
-
-class ServerSettings(Section, frozen=True, kw_only=True):
-    """The HTTP door."""
-
-    host: str = "127.0.0.1"
-    port: Port = 8080  # 0: any free one, which the start line names
-    insecure: bool = False  # listen on other than loopback addresses although nobody has to authenticate
-    drain_delay_seconds: Seconds = 0.0  # how long SIGTERM keeps serving while already reporting "not ready"
-    finish_seconds: Seconds = 5.0  # for requests on their way when the listener closes
-    flush_seconds: Seconds = 25.0  # for the last flush; what is not done stays in the journal
-    keepalive_seconds: Seconds = 75.0  # an idle connection is kept this long
-    body_seconds: Seconds = 30.0  # a request's body must have arrived by then
-
-
-class WorkerSettings(Section, frozen=True, kw_only=True):
-    """Where `persistence worker` answers for itself; its other settings are those of the instances."""
-
-    host: str = "127.0.0.1"
-    port: Port | None = None  # none: it does not listen; 0: any free one
-
-
-class JournalSettings(Section, frozen=True, kw_only=True):
-    """The pending log: on the local disk, or in a Redis that many instances and workers share."""
-
-    type: Literal["local", "redis"] = "local"
-    segment_bytes: Annotated[int, msgspec.Meta(ge=16 * 1024 * 1024, le=1024 * 1024 * 1024)] = 64 * 1024 * 1024
-    url: Secret | None = None  # redis://host:6379/0, or rediss:// with TLS
-    password: Secret | None = None  # where the URL has none
-    partitions: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 4  # of each collection; each is drained by one worker
-    lease_seconds: Annotated[float, msgspec.Meta(ge=0.3, le=300)] = 3.0  # a dead worker's partitions rest that long
-    call_seconds: Annotated[float, msgspec.Meta(ge=0.1, le=60)] = 5.0  # for one call of Redis
-
-    def __post_init__(self) -> None:
-        """Refuse a shared log without a place."""
-        if self.type == "redis" and self.url is None:
-            raise ValueError('type "redis" needs a `url`, like redis://host:6379/0')
-
-
-class BufferSettings(BufferPolicy, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Bounds and triggers of the pending log, for every collection."""
-
-    def __post_init__(self) -> None:
-        """Refuse numbers that contradict each other."""
-        if not 0 < self.batch_records_min <= self.batch_records <= self.batch_records_max:
-            raise ValueError("batch_records_min <= batch_records <= batch_records_max must hold, above 0")
-        if not 0 < self.lane_share <= 1:
-            raise ValueError("lane_share must be above 0 and at most 1")
-        if not 0 < self.soft_share <= 1:
-            raise ValueError("soft_share must be above 0 and at most 1")
-        if not 0 < self.soft_age_seconds <= self.hard_age_seconds:
-            raise ValueError("soft_age_seconds must be above 0 and at most hard_age_seconds")
-        if not 0 <= self.linger_seconds <= self.max_age_seconds:
-            raise ValueError("linger_seconds must be between 0 and max_age_seconds")
-        if not 0 <= self.fast_flush_seconds < self.slow_flush_seconds:
-            raise ValueError("fast_flush_seconds must be below slow_flush_seconds")
-        if min(self.max_bytes, self.batch_bytes) < 1024 * 1024 or self.read_deadline_seconds < 0:
-            raise ValueError("max_bytes and batch_bytes must be at least 1 MiB, read_deadline_seconds not negative")
-
-
-class DeadLetterSettings(LetterBounds, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The bound of the dead letters of all collections together."""
-
-    def __post_init__(self) -> None:
-        """Refuse a bound that nothing fits under."""
-        if self.max_records < 1 or self.max_bytes < 1024 * 1024:
-            raise ValueError("max_records must be at least 1, and max_bytes at least 1 MiB")
-
-
-class ConfiguredBackend(msgspec.Struct, frozen=True):
-    """One ``[backends.NAME]`` table: a type by name, and the settings of that type."""
-
-    type_name: str
-    type: BackendType[Any]  # Any: the settings are the type's own
-    settings: BackendSettings
-
-    def shown(self) -> Tree:
-        """The table with every effective setting, secrets masked."""
-        return self.table(repr)
-
-    def table(self, secret: Callable[[Secret], str]) -> Tree:
-        """The same; ``secret``: how one is written."""
-        return {"type": self.type_name, **msgspec.to_builtins(self.settings, enc_hook=secret)}
 
 
 class _Typed(msgspec.Struct):
@@ -130,48 +48,6 @@ def _embedded_default() -> dict[str, ConfiguredBackend]:
     return {MAIN: ConfiguredBackend("sqlite", SQLITE, SqliteSettings())}
 
 
-class CollectionSettings(Section, frozen=True, kw_only=True):
-    """Where a collection is kept, and what becomes of a record that its backend refuses."""
-
-    backend: str = MAIN
-    on_failure: Literal["dead_letter", "discard"] | None = None  # None: as in [buffer]
-
-
-class ObjectSettings(Section, frozen=True, kw_only=True):
-    """Where the content of files is kept, and which files are taken."""
-
-    type: Literal["local", "s3", "off"] = "local"  # s3: MinIO, and whatever else speaks like it
-    path: str = "{data_dir}/objects"  # of type local
-    endpoint: str = ""  # of type s3: a host, or host:port
-    bucket: str = ""  # must exist, and be for this service alone
-    access_key: Secret | None = None
-    secret_key: Secret | None = None
-    region: str = "us-east-1"
-    tls: bool = True
-    connect_seconds: Annotated[float, msgspec.Meta(ge=0.1, le=300)] = 5.0
-    read_seconds: Annotated[float, msgspec.Meta(ge=0.1, le=3600)] = 30.0  # for each answer, or part of one
-    max_bytes: Annotated[int, msgspec.Meta(ge=1, le=MAX_FILE_BYTES)] = 5 * 1024**3  # of one file
-    types: list[Annotated[str, msgspec.Meta(pattern=TYPE_PATTERN)]] = []  # none named: files of any type are taken
-    parallel_uploads: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 16
-
-    def __post_init__(self) -> None:
-        """Refuse a bucket that is not described."""
-        if self.type == "s3" and not (self.endpoint and self.bucket and self.access_key and self.secret_key):
-            raise ValueError('type "s3" needs `endpoint`, `bucket`, `access_key` and `secret_key`')
-
-    @property
-    def limits(self) -> FileLimits:
-        """Which files are taken."""
-        return FileLimits(max_bytes=self.max_bytes, types=tuple(self.types))
-
-
-class LogSettings(Section, frozen=True, kw_only=True):
-    """What is written about the service's own doings."""
-
-    level: Literal["debug", "info", "warning", "error", "critical"] = "info"
-    format: Literal["auto", "json", "console"] = "auto"  # auto: readable on a terminal, JSON elsewhere
-
-
 class Settings(Section, frozen=True, kw_only=True):
     """The whole configuration, checked."""
 
@@ -182,7 +58,9 @@ class Settings(Section, frozen=True, kw_only=True):
     buffer: BufferSettings = BufferSettings()
     dead_letters: DeadLetterSettings = DeadLetterSettings()
     backends: dict[Name, ConfiguredBackend] = msgspec.field(default_factory=_embedded_default)
-    collections: dict[Name, CollectionSettings] = {}  # by the name of a declared collection
+    collections: dict[Name, CollectionSettings] = msgspec.field(
+        default_factory=dict
+    )  # by the name of a declared collection
     objects: ObjectSettings = ObjectSettings()
     log: LogSettings = LogSettings()
 

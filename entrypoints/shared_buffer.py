@@ -10,7 +10,8 @@ from adapters.journal.write_buffer import LocalJournal
 from adapters.sqlite.state import StateStore
 from domain.errors import StartFailure
 from domain.services.keyed_log import KeyedLog, LogKeys
-from entrypoints.settings import JournalSettings, Settings
+from entrypoints.sections import JournalSettings
+from entrypoints.settings import Settings
 from ports.ambient import Clock, Observer
 from ports.known_keys import KnownKeys
 from ports.write_buffer import WriteBuffer

@@ -16,7 +16,8 @@ from domain.model.policies import BufferPolicy
 from domain.model.translation import TASKS
 from entrypoints.container import Container
 from entrypoints.lifespan import running
-from entrypoints.settings import LogSettings, Settings
+from entrypoints.sections import LogSettings
+from entrypoints.settings import Settings
 from tests.benchmarks import bodies
 from tests.benchmarks.plan import Plan
 from tests.benchmarks.results import Drain

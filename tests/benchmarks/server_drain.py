@@ -19,7 +19,8 @@ from domain.model.secret import Secret
 from domain.model.translation import TASKS
 from entrypoints.backend_types import backend_type
 from entrypoints.backends import build_backend
-from entrypoints.settings import MAIN, ConfiguredBackend, Settings
+from entrypoints.sections import MAIN, ConfiguredBackend
+from entrypoints.settings import Settings
 from ports.migrating import Migrating
 from tests.benchmarks.drain import engine
 from tests.benchmarks.plan import Plan

@@ -49,7 +49,8 @@ from entrypoints.http.app import create_app
 from entrypoints.http.body import Bodies
 from entrypoints.http.server import HttpServer
 from entrypoints.http.services import About, Services
-from entrypoints.settings import ConfiguredBackend, ObjectSettings, Settings
+from entrypoints.sections import ConfiguredBackend, ObjectSettings
+from entrypoints.settings import Settings
 from ports.backend_type import BackendSettings, BackendType
 
 API = "/api/v1/translation"

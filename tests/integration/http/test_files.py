@@ -16,7 +16,7 @@ from adapters.system.clock import SystemClock
 from domain.errors import BackendUnavailable
 from entrypoints.http.body import Bodies
 from entrypoints.http.upload import Uploads
-from entrypoints.settings import ObjectSettings
+from entrypoints.sections import ObjectSettings
 from tests.integration.http.running import Running, running
 
 FILES = "/api/v1/storage/files"

@@ -22,7 +22,8 @@ from domain.model.policies import BufferPolicy
 from domain.model.translation import TASKS
 from domain.services.remote_lane import RemoteLane
 from entrypoints.container import Container
-from entrypoints.settings import CollectionSettings, ConfiguredBackend, Settings
+from entrypoints.sections import CollectionSettings, ConfiguredBackend
+from entrypoints.settings import Settings
 from entrypoints.worker.supervisor import Supervisor
 
 BY_WORKER = msgspec.structs.replace(SQLITE, drain="process")

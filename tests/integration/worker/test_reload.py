@@ -17,7 +17,8 @@ from domain.model.translation import SESSIONS, TASKS
 from domain.services.lane import Lane
 from domain.services.remote_lane import RemoteLane
 from entrypoints.lifespan import running
-from entrypoints.settings import CollectionSettings, ConfiguredBackend, LogSettings, Settings
+from entrypoints.sections import CollectionSettings, ConfiguredBackend, LogSettings
+from entrypoints.settings import Settings
 from tests.integration.worker.conftest import BY_WORKER, House, lives, until
 from tests.unit.domain.services.house import session, task
 

@@ -11,7 +11,8 @@ from domain.services.lane import Lane
 from domain.services.remote_lane import RemoteLane
 from entrypoints.backend_types import BUILT_IN_TYPES
 from entrypoints.container import Container
-from entrypoints.settings import CollectionSettings, ConfiguredBackend, LogSettings, Settings
+from entrypoints.sections import CollectionSettings, ConfiguredBackend, LogSettings
+from entrypoints.settings import Settings
 
 PROCESS = ConfiguredBackend("sqlite", msgspec.structs.replace(SQLITE, drain="process"), SqliteSettings(path="/a"))
 INLINE = ConfiguredBackend("sqlite", SQLITE, SqliteSettings(path="/b"))

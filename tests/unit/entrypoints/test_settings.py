@@ -10,7 +10,8 @@ from adapters.pipe.messages import Greeting
 from adapters.sqlite.backend_type import SQLITE, SqliteSettings
 from domain.errors import InvalidConfiguration, UnknownBackend
 from domain.model.secret import Secret
-from entrypoints.settings import ConfiguredBackend, Section, Settings, load_settings, unpacked
+from entrypoints.sections import ConfiguredBackend, Section
+from entrypoints.settings import Settings, load_settings, unpacked
 
 
 @pytest.fixture
