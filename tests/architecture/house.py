@@ -29,7 +29,20 @@ def tree_of(path):
 
 def nodes(path, *kinds):
     """The nodes of some kinds in a file."""
-    return [node for node in ast.walk(tree_of(path)) if isinstance(node, kinds)]
+    return [node for node in _walked(path) if isinstance(node, kinds)]
+
+
+@cache
+def _walked(path):
+    return tuple(ast.walk(tree_of(path)))
+
+
+def dotted(node):
+    """The name that an expression is, such as ``sys.exit``; None for any other."""
+    if isinstance(node, ast.Attribute):
+        owner = dotted(node.value)
+        return owner and f"{owner}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else None
 
 
 def place(path, line=None):

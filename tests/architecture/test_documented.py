@@ -16,7 +16,7 @@ from entrypoints.cli.app import cli
 from entrypoints.http.errors import STATUS, kinds, status_of
 from entrypoints.http.routes import ROUTES
 from entrypoints.settings import Settings, load_settings
-from tests.architecture.house import ROOT, nodes, place, sources
+from tests.architecture.house import ROOT, dotted, nodes, place, sources
 from tests.architecture.markdown import code, sections
 
 EXAMPLE = ROOT / "ops" / "example.toml"
@@ -165,7 +165,7 @@ def test_what_receipts_and_dead_letters_say_has_a_page():
         (place(path), given.value.value)
         for path in sources()
         for call in nodes(path, ast.Call)
-        if ast.unparse(call.func) in told
+        if dotted(call.func) in told
         for given in call.keywords
         if given.arg == "code" and isinstance(given.value, ast.Constant)
     ]
