@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
+from functools import lru_cache
 
 import msgspec
 
 from domain.errors import BackendError, BackendUnavailable, PersistenceError, StartFailure
 from domain.model.collections import Collection
 from domain.model.observations import ConfigurationReloaded, ReloadRefused
+from domain.model.secret import Secret
 from domain.services.registry import NamedBackend, StorageBackendRegistry
 from entrypoints.decoding import Tree
 from entrypoints.sections import ConfiguredBackend
@@ -184,7 +187,20 @@ class Backends:
 
     @staticmethod
     def _named(settings: Settings, adapters: Mapping[str, OpenableBackend]) -> list[NamedBackend]:
-        return [NamedBackend(name, settings.backends[name].type_name, adapter) for name, adapter in adapters.items()]
+        return [_named(settings, name, adapter) for name, adapter in adapters.items()]
+
+
+def _named(settings: Settings, name: str, adapter: OpenableBackend) -> NamedBackend:
+    chosen = settings.backends[name]
+    place = place_of(chosen) if settings.shared_partitions else ""
+    return NamedBackend(name, chosen.type_name, adapter, alone=chosen.type.alone, place=place)
+
+
+@lru_cache(maxsize=64)
+def place_of(chosen: ConfiguredBackend) -> str:
+    """A name that all instances have for a place in which records are kept, and that betrays no password."""
+    content = msgspec.json.encode(chosen.table(Secret.reveal), order="deterministic")
+    return hashlib.scrypt(content, salt=b"persistence: place", n=2**14, r=8, p=1, dklen=16).hex()
 
 
 def used(settings: Settings, collections: Sequence[Collection]) -> list[str]:

@@ -12,6 +12,7 @@ from adapters.telemetry.metrics import Metrics
 from domain.model.built_in import BUILT_IN
 from domain.services.buffer import BufferManager
 from domain.services.changes import ChangeService
+from domain.services.counted_log import CountedLog
 from domain.services.dead_letters import DeadLetterService
 from domain.services.flush import FlushEngine
 from domain.services.gate import Gate
@@ -25,6 +26,7 @@ from domain.services.schema import Schemas
 from domain.services.trail import Trail
 from entrypoints.assembly import build_about, build_bodies, build_lanes, build_logs, build_server, names
 from entrypoints.backends import Backends
+from entrypoints.caching import CachedReads
 from entrypoints.drains import Drains
 from entrypoints.filing import Filing
 from entrypoints.holds import Holds
@@ -43,8 +45,7 @@ class Container(containers.DeclarativeContainer):
     lane_names = providers.Callable(names, collections)
 
     # what a pure service may not take from the air
-    clock = providers.Singleton(SystemClock)
-    ids = providers.Singleton(SystemIds)
+    clock, ids = providers.Singleton(SystemClock), providers.Singleton(SystemIds)
     stop = providers.Singleton(Stop)
     logs = providers.Singleton(build_logs, settings, clock)
     metrics = providers.Singleton(Metrics, collections)
@@ -58,14 +59,13 @@ class Container(containers.DeclarativeContainer):
     backends = providers.Singleton(Backends, settings, collections, observer, clock)
 
     # services
-    schemas = providers.Singleton(Schemas, collections)
-    registry = backends.provided.registry
+    schemas, registry = providers.Singleton(Schemas, collections), backends.provided.registry
     issuer = providers.Singleton(RevisionIssuer, state.provided.revision_ceiling, clock)
-    log = providers.Singleton(keyed, journal, keys)
-    idempotency = providers.Singleton(Idempotency, keys, clock)
+    log, idempotency = providers.Singleton(keyed, journal, keys), providers.Singleton(Idempotency, keys, clock)
     buffer = providers.Singleton(BufferManager, collections, schemas, log, receipts, issuer, policy, observer, clock)
     trail = providers.Singleton(Trail, log, schemas, ids, clock, shared)
-    gate = providers.Singleton(Gate, trail, lane_names)
+    counted = providers.Singleton(CountedLog, trail, ids)
+    gate = providers.Singleton(Gate, counted, lane_names)
     lanes = providers.Singleton(
         build_lanes,
         settings,
@@ -82,7 +82,8 @@ class Container(containers.DeclarativeContainer):
     flush = providers.Singleton(FlushEngine, drains.provided.chosen.call(), gate, buffer, observer, gate)
     holds = providers.Singleton(Holds, gate, flush, backends, ids, shared)
     intake = providers.Singleton(Intake, schemas, buffer, flush, receipts, idempotency, policy)
-    query = providers.Singleton(QueryService, registry, buffer, flush, policy, shared)
+    cache = providers.Singleton(CachedReads, settings, backends, counted, observer, clock)
+    query = providers.Singleton(QueryService, registry, buffer, flush, policy, shared, cache.provided.caching)
     changes = providers.Singleton(ChangeService, registry, schemas, buffer, flush, query, receipts, policy, clock)
     letters = providers.Singleton(
         DeadLetterService,
@@ -107,6 +108,7 @@ class Container(containers.DeclarativeContainer):
         receipts=receipt_service,
         dead_letters=letters,
         filing=filing,
+        cache=cache,
         observer=observer,
         clock=clock,
         ids=ids,

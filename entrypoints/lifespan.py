@@ -58,10 +58,11 @@ async def running(container: Container) -> AsyncIterator[Run]:
 
 
 def resources(container: Container) -> list[Resource]:
-    """What is opened, in order: the folder, its state file, the backends, the object store, the journal."""
+    """What is opened, in order: the folder, its state file, the backends, the object store, the journal, the cache."""
     shared = container.settings().shared_partitions
     folder = [] if shared else [container.data_folder()]  # where the log is shared, nothing durable is in it
-    return [*folder, container.state(), container.backends(), container.filing().watch, container.journal()]
+    cache = container.cache()  # what asks the backends for it ends before them
+    return [*folder, container.state(), container.backends(), container.filing().watch, container.journal(), cache]
 
 
 @asynccontextmanager

@@ -113,6 +113,20 @@ class CollectionSettings(Section, frozen=True, kw_only=True):
 
     backend: str = MAIN
     on_failure: Literal["dead_letter", "discard"] | None = None  # None: as in [buffer]
+    cache_seconds: Seconds | None = None  # of records and of lists; None: as in [cache]; 0: nothing is cached
+
+
+class CacheSettings(Section, frozen=True, kw_only=True):
+    """Answers that are kept for a while: single records in this process, lists and counts in a Redis."""
+
+    record_seconds: Seconds = 10.0  # 0: no records are cached
+    list_seconds: Seconds = 60.0  # 0: no lists are cached
+    max_records: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] = 20_000
+    max_bytes: Annotated[int, msgspec.Meta(ge=65_536, le=64 * 1024**3)] = 32 * 1024 * 1024  # of the records
+    alone: bool = False  # no other service writes to the databases that are configured here
+    url: Secret | None = None  # redis://host:6379/1, or rediss:// with TLS; none: no lists are cached
+    password: Secret | None = None  # where the URL has none
+    call_seconds: Annotated[float, msgspec.Meta(ge=0.001, le=0.05)] = 0.025  # for one call of Redis
 
 
 class ObjectSettings(Section, frozen=True, kw_only=True):

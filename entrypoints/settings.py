@@ -23,6 +23,7 @@ from entrypoints.decoding import PREFIX, Sources, Tree, decode
 from entrypoints.sections import (
     MAIN,
     BufferSettings,
+    CacheSettings,
     CollectionSettings,
     ConfiguredBackend,
     DeadLetterSettings,
@@ -62,6 +63,7 @@ class Settings(Section, frozen=True, kw_only=True):
         default_factory=dict
     )  # by the name of a declared collection
     objects: ObjectSettings = ObjectSettings()
+    cache: CacheSettings = CacheSettings()
     log: LogSettings = LogSettings()
 
     @property

@@ -44,6 +44,7 @@ class BackendType(msgspec.Struct, Generic[S], frozen=True):
 
     ``build`` does no I/O and raises StartFailure where the settings contradict each other; what is built is opened
     before it serves. Import drivers in it, not beside it: the configuration is read by commands that open nothing.
+    ``alone`` says that nothing but the one service it is configured for writes to such a backend while it runs.
     ``drain = "process"`` has batches written by a worker process, with a backend of its own: for a backend that many
     processes may use, and whose writing costs so much processor time that the intake beside it would suffer.
     """
@@ -51,3 +52,4 @@ class BackendType(msgspec.Struct, Generic[S], frozen=True):
     settings: type[S]
     build: Callable[[S, BackendContext], OpenableBackend]
     drain: Literal["inline", "process"] = "inline"
+    alone: bool = False

@@ -15,4 +15,4 @@ def _build(_: MemorySettings, __: BackendContext) -> OpenableBackend:
     return MemoryBackend()
 
 
-MEMORY = BackendType(MemorySettings, _build)
+MEMORY = BackendType(MemorySettings, _build, alone=True)

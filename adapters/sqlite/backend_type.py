@@ -17,4 +17,4 @@ def _build(settings: SqliteSettings, context: BackendContext) -> OpenableBackend
     return SqliteBackend(context.path(settings.path), context.collections)
 
 
-SQLITE = BackendType(SqliteSettings, _build)
+SQLITE = BackendType(SqliteSettings, _build, alone=True)

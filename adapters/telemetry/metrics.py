@@ -8,6 +8,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
+from adapters.telemetry.cache_metrics import CacheMetrics
 from adapters.telemetry.pressure import PressureMetrics
 from domain.model.collections import Collection, FieldType
 from domain.model.observations import (
@@ -64,11 +65,12 @@ class Metrics:
             OrphansCollected: lambda swept: self._orphans.inc(swept.removed),
         }
         self._pressure = PressureMetrics(self.registry, self._nouns).handlers
+        self._caches = CacheMetrics(self.registry).handlers
         ProcessCollector(registry=self.registry)
 
     def __call__(self, observation: Observation) -> None:
         """Count what is counted of it."""
-        for handlers in (self._handlers, self._pressure):
+        for handlers in (self._handlers, self._pressure, self._caches):
             handler = handlers.get(type(observation))
             if handler is not None:
                 handler(observation)

@@ -296,6 +296,33 @@ class SweepFailed(Observed, frozen=True, kw_only=True, tag=True):
     detail: str
 
 
+class CacheAsked(Observed, frozen=True, kw_only=True, tag=True):
+    """A part of an answer was looked up, or was not."""
+
+    level: str  # of the cache
+    outcome: str  # "hit", "miss", "bypass"
+
+
+class CacheFailed(Observed, frozen=True, kw_only=True, tag=True):
+    """A call of a cache, or for a generation, was in vain; the store has answered."""
+
+    what: str
+    detail: str
+
+
+class CacheLost(Observed, frozen=True, kw_only=True, tag=True):
+    """The first of such calls in a row: from here on, few are tried."""
+
+    what: str
+    detail: str
+
+
+class CacheRegained(Observed, frozen=True, kw_only=True, tag=True):
+    """It answers again."""
+
+    what: str
+
+
 class ConfigurationReloaded(Observed, frozen=True, kw_only=True, tag=True):
     """Other backends or routes serve from here on."""
 
@@ -347,6 +374,10 @@ Observation = (
     | ObjectStoreRegained
     | OrphansCollected
     | SweepFailed
+    | CacheAsked
+    | CacheFailed
+    | CacheLost
+    | CacheRegained
     | ConfigurationReloaded
     | ReloadRefused
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
 
 from domain.errors import FlushIncomplete, ReceiptNotFound, RecordNotFound
 from domain.model.changes import SessionProgress
@@ -14,10 +15,12 @@ from domain.model.receipts import Receipt
 from domain.model.records import Record, greater
 from domain.model.translation import TASK_STATUSES, TASKS
 from domain.services.buffer import BufferManager
+from domain.services.caching import COUNTS, PAGE, STORED, Caching, Counts, Kind, Lookup, Stored, Use
 from domain.services.flush import FlushEngine
 from domain.services.registry import StorageBackendRegistry
 from ports.abilities import Counting, Scanning
 
+T = TypeVar("T")
 _BEHIND_SECONDS = 2.0
 
 
@@ -31,31 +34,36 @@ class QueryService:
         flush: FlushEngine,
         policy: BufferPolicy,
         shared_partitions: int = 0,
+        caching: Caching | None = None,
     ) -> None:
-        """``shared_partitions``: of a pending log that other instances append to as well; 0: there are none."""
+        """``shared_partitions``: of a pending log that other instances append to as well; 0: there are none.
+
+        ``caching``: for whom a ``lookup`` is given to a method; without one, it asks the store.
+        """
         self._shared_partitions = shared_partitions
+        self._caching = caching
         self._registry = registry
         self._buffer = buffer
         self._flush = flush
         self._deadline = policy.read_deadline_seconds
 
-    async def get(self, collection: Collection, key: str) -> Record:
+    async def get(self, collection: Collection, key: str, lookup: Lookup | None = None) -> Record:
         """The visible record. Raises RecordNotFound, Replaying, BackendError."""
-        record = await self.visible(collection, key)
+        record = await self.visible(collection, key, lookup)
         if record is None:
             raise RecordNotFound(f"{collection.name} has no record {key!r}.")
         return record
 
-    async def visible(self, collection: Collection, key: str) -> Record | None:
+    async def visible(self, collection: Collection, key: str, lookup: Lookup | None = None) -> Record | None:
         """The greater of what is pending and what is stored; None where that is nothing or a tombstone."""
-        found = await self.state(collection, key)
+        found = await self.state(collection, key, lookup)
         return found if found is not None and found.deleted_at is None else None
 
-    async def state(self, collection: Collection, key: str) -> Record | None:
+    async def state(self, collection: Collection, key: str, lookup: Lookup | None = None) -> Record | None:
         """The same, where it is a tombstone too."""
         await self._buffer.replayed(collection.name, self._deadline)
         pending = self._buffer.pending(collection, key)  # first: a flush moves records from here to the store
-        stored = await self._registry.backend(collection).read(collection, key)
+        stored = await self._read(collection, key, lookup)
         return greater(pending, stored) if pending and stored else pending or stored
 
     async def behind(self, collection: Collection, receipt: Receipt) -> None:
@@ -80,14 +88,21 @@ class QueryService:
         if self._shared_partitions:
             await self.settle(collection)
 
-    async def find(self, collection: Collection, query: Query, *, strong: bool = False) -> QueryResult:
-        """One page of stored records; ``strong`` flushes what is acknowledged first.
+    async def find(
+        self, collection: Collection, query: Query, *, strong: bool = False, lookup: Lookup | None = None
+    ) -> QueryResult:
+        """One page of stored records; ``strong`` flushes what is acknowledged first, and asks the store.
 
         Raises FlushIncomplete, Replaying, QueryTimeout, BackendError.
         """
         if strong:
             await self.settle(collection)
-        return await self._registry.backend(collection).query(collection, query)
+            lookup = lookup and lookup.renewed()
+
+        async def ask() -> QueryResult:
+            return await self._registry.backend(collection).query(collection, query)
+
+        return await self._answer(Use.LISTS, collection, ("query", query), PAGE, ask, lookup)
 
     async def settle(self, *collections: Collection) -> None:
         """Return when everything acknowledged so far is stored. Raises Replaying, FlushIncomplete."""
@@ -95,13 +110,46 @@ class QueryService:
             await self._buffer.replayed(collection.name, self._deadline)
         await self._flush.flush(collections, self._deadline)
 
-    async def progress(self, session_id: str) -> SessionProgress:
+    async def progress(self, session_id: str, lookup: Lookup | None = None) -> SessionProgress:
         """A session's stored tasks by status, and how many of its task records still wait. Raises Replaying."""
         await self._buffer.replayed(TASKS.name, self._deadline)
         of_session = Condition("session_id", Operator.EQ, (session_id,))
         pending = self._buffer.pending_of_parent(TASKS, session_id)
-        counts = await self._registry.ability(TASKS, Counting).count_by(TASKS, "status", of_session)
+        counts = await self._counted(Use.RECORDS, TASKS, "status", of_session, lookup)
         return SessionProgress(counts={status: counts.get(status, 0) for status in TASK_STATUSES}, pending=pending)
+
+    async def count_by(
+        self, collection: Collection, field: str, where: Filter, lookup: Lookup | None = None
+    ) -> Mapping[str, int]:
+        """Numbers of stored records that match, by the values of a field. Raises AbilityMissing, BackendError."""
+        return await self._counted(Use.LISTS, collection, field, where, lookup)
+
+    async def _read(self, collection: Collection, key: str, lookup: Lookup | None) -> Record | None:
+        async def ask() -> Stored:
+            return Stored(await self._registry.backend(collection).read(collection, key))
+
+        return (await self._answer(Use.RECORDS, collection, ("read", key), STORED, ask, lookup)).record
+
+    async def _counted(
+        self, use: Use, collection: Collection, field: str, where: Filter, lookup: Lookup | None
+    ) -> Mapping[str, int]:
+        async def ask() -> Counts:
+            return Counts(dict(await self._registry.ability(collection, Counting).count_by(collection, field, where)))
+
+        return (await self._answer(use, collection, ("count", field, where), COUNTS, ask, lookup)).by_value
+
+    async def _answer(
+        self,
+        use: Use,
+        collection: Collection,
+        question: tuple[object, ...],
+        kind: Kind[T],
+        ask: Callable[[], Coroutine[Any, Any, T]],
+        lookup: Lookup | None,
+    ) -> T:
+        if self._caching is None or lookup is None:
+            return await ask()
+        return await self._caching.answer(use, collection, question, kind, ask, lookup)
 
     def scan(self, collection: Collection, where: Filter) -> AsyncIterator[Sequence[Record]]:
         """All stored records that match, in key order, with bounded memory. Raises AbilityMissing."""

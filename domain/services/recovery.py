@@ -12,6 +12,7 @@ from domain.model.changes import SessionProgress
 from domain.model.query import And, Condition, Operator, Query, QueryResult
 from domain.model.records import Record
 from domain.model.translation import SESSIONS, TASKS, UNFINISHED
+from domain.services.caching import Lookup
 from domain.services.query import QueryService
 from ports.ambient import Clock
 
@@ -34,10 +35,10 @@ class RecoveryService:
         self._query = query
         self._clock = clock
 
-    async def incomplete(self, query: Query, *, strong: bool = False) -> QueryResult:
+    async def incomplete(self, query: Query, *, strong: bool = False, lookup: Lookup | None = None) -> QueryResult:
         """One page of the sessions that are pending or processing."""
         narrowed = msgspec.structs.replace(query, filter=And((_UNFINISHED, query.filter)))
-        return await self._query.find(SESSIONS, narrowed, strong=strong)
+        return await self._query.find(SESSIONS, narrowed, strong=strong, lookup=lookup)
 
     async def restore(self, session_id: str) -> Restored:
         """The session, its statistics and all its unfinished tasks, as acknowledged when the call came.

@@ -29,6 +29,8 @@ class NamedBackend(msgspec.Struct, frozen=True):
     name: str
     type: str  # "sqlite", "mysql", ...: the label of its metrics
     adapter: StorageBackend
+    alone: bool = False  # whether nothing but this service writes to it
+    place: str = ""  # where its records are: other text for another place
 
 
 class StorageBackendRegistry:
@@ -68,6 +70,7 @@ class StorageBackendRegistry:
         for named in backends:
             known = former.pop(id(named.adapter), None)
             timed[named.name] = known or _Timed(named, self._kept_in, self._observer, self._clock)
+            timed[named.name].named = named
         for name in self._collections:
             if routes.get(name) not in timed:
                 names = ", ".join(sorted(timed))
@@ -87,6 +90,10 @@ class StorageBackendRegistry:
             return self._collections[name]
         except KeyError:
             raise UnknownCollection(f"No collection is called {name[:80]!r}.") from None
+
+    def routed(self, collection: Collection) -> NamedBackend:
+        """What is known of the backend that stores a collection."""
+        return self._timed[self._routes[collection.name]].named
 
     def backend(self, collection: Collection) -> StorageBackend:
         """The backend that stores a collection; its operations are timed."""
@@ -124,6 +131,7 @@ class _Timed:
         self, backend: NamedBackend, kept_in: Callable[[str], Sequence[str]], observer: Observer, clock: Clock
     ) -> None:
         """``kept_in``: the collections of a backend."""
+        self.named = backend
         self.adapter = backend.adapter
         self.breaker = CircuitBreaker(
             backend.name, self._probe, functools.partial(kept_in, backend.name), observer, clock

@@ -16,6 +16,7 @@ from entrypoints.http.list_parameters import ListRequest
 from entrypoints.http.media import JSON
 from entrypoints.http.wire import Document, body_of
 
+CACHED = "X-Cache"
 WRITE_SECONDS = 30.0  # a reader that takes nothing for so long is gone
 
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import web
 
 from domain.model.observations import RequestServed
-from entrypoints.http.answers import common_headers
+from entrypoints.http.answers import CACHED, common_headers
 from entrypoints.http.call import Call
 from entrypoints.http.errors import problem_response, report_failure
 from entrypoints.http.handlers.documents import DESCRIPTION
@@ -51,6 +51,8 @@ async def serve(
         services.bodies.release(call)
     if call.stream is None:
         response.headers.update(common_headers(call))
+    if call.lookup.outcome is not None:
+        response.headers[CACHED] = call.lookup.outcome
     if not request.content.is_eof():  # an answer before the body was read: what follows is no request
         response.force_close()
     _observe(call, response, services.clock.monotonic() - begun)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from aiohttp import web
 
 from domain.model.observations import Trace
 from domain.model.origin import Origin
+from domain.services.caching import Lookup
 from entrypoints.http.resource import Resource
 from entrypoints.http.services import Services
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:@/+=-]{1,128}", re.ASCII)
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+_FRESH = frozenset({"no-cache", "no-store", "max-age=0"})
 UNMATCHED = "unmatched"
 
 
@@ -26,6 +28,7 @@ class Call:
         "endpoint",
         "error",
         "held",
+        "lookup",
         "receipt",
         "request",
         "request_id",
@@ -49,6 +52,7 @@ class Call:
         self.held = 0  # body bytes in memory that count against the door's bound
         self.accepted: int | None = None  # records of a stream that stay whatever follows
         self.receipt: str | None = None  # of the last of them
+        self.lookup = Lookup(fresh=wants_fresh(headers.getall("Cache-Control", ())))
         self.error: str | None = None  # code of the problem that was answered
         self.stream: web.StreamResponse | None = None  # an answer that has begun
 
@@ -56,6 +60,12 @@ class Call:
     def origin(self) -> Origin:
         """The request as far as the services care."""
         return Origin(peer=self.request.remote, trace=self.trace)
+
+
+def wants_fresh(controls: Iterable[str]) -> bool:
+    """Whether a caller wants no answer from a cache (RFC 9111)."""
+    directives = {directive.strip().lower() for control in controls for directive in control.split(",")}
+    return not directives.isdisjoint(_FRESH)
 
 
 def request_id_of(sent: str | None, services: Services) -> str:

@@ -17,6 +17,7 @@ from domain.services.recovery import RecoveryService
 from domain.services.registry import StorageBackendRegistry
 from domain.services.trail import Trail
 from entrypoints.backends import Backends
+from entrypoints.caching import CachedReads
 from entrypoints.filing import Filing
 from entrypoints.holds import Holds
 from entrypoints.http.body import Bodies
@@ -49,6 +50,7 @@ class Services:
     receipts: ReceiptService
     dead_letters: DeadLetterService
     filing: Filing
+    cache: CachedReads
     observer: Observer
     clock: Clock
     ids: Ids

@@ -61,14 +61,16 @@ async def patch_many(call: Call) -> web.Response:
 async def find(call: Call) -> web.Response:
     """One page of a collection."""
     asked = await list_asked(call)
-    found = await call.services.query.find(call.resource.collection, asked.query, strong=asked.strong)
+    found = await call.services.query.find(
+        call.resource.collection, asked.query, strong=asked.strong, lookup=call.lookup
+    )
     return page_response(call, asked, found)
 
 
 async def get(call: Call) -> web.Response:
     """One record, unflushed changes included."""
     await behind_receipt(call)
-    record = await call.services.query.get(call.resource.collection, key_of(call))
+    record = await call.services.query.get(call.resource.collection, key_of(call), call.lookup)
     if preconditions.is_unchanged(call.request, record.tag):
         return not_modified(record.tag)
     return json_response(call.resource.wire.document(record), headers={"ETag": preconditions.quoted(record.tag)})

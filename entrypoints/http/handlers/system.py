@@ -48,13 +48,19 @@ async def health(call: Call) -> web.Response:
     well = all(found.healthy for found in backends.values()) and not any(
         lane.paused or lane.lost for lane in lanes.values()
     )
-    objects = await services.filing.watch.health()
-    well = well and letters is not None and not letters["full"] and (objects is None or objects.healthy)
+    objects, cache = await services.filing.watch.health(), await services.cache.health()
+    well = (
+        well
+        and letters is not None
+        and not letters["full"]
+        and all(store is None or store.healthy for store in (objects, cache))
+    )
     answer = {
         "status": ("ok" if well else "degraded") if services.buffer.accepting else "not_ready",
         "journal": {"accepting": services.buffer.accepting, "replaying": services.buffer.replaying},
         "backends": {name: _shown(status) for name, status in backends.items()},
         "objects": None if objects is None else _shown(objects),
+        "cache": None if cache is None else _shown(cache),
         "collections": lanes,
         "dead_letters": letters,
     }
@@ -182,10 +188,9 @@ async def _statistics(call: Call, collection: Collection, depth: BufferDepth) ->
     by_status, total = None, None
     if "status" not in collection.by_name:
         everything = Query(sort=ordered(collection), limit=1, count=CountMode.EXACT)
-        total = (await call.services.query.find(collection, everything)).total
+        total = (await call.services.query.find(collection, everything, lookup=call.lookup)).total
     elif has(call.services.registry, collection, Counting):
-        counting = call.services.registry.ability(collection, Counting)
-        by_status = dict(await counting.count_by(collection, "status", EVERYTHING))
+        by_status = dict(await call.services.query.count_by(collection, "status", EVERYTHING, call.lookup))
         total = sum(by_status.values())
     return {"stored": total, "by_status": by_status, "pending": depth.records, "accepted": depth.head}
 

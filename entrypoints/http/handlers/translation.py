@@ -23,8 +23,8 @@ from entrypoints.http.wire import Document
 async def session_detail(call: Call) -> web.Response:
     """One session, and how far its tasks are."""
     await behind_receipt(call)
-    session = await call.services.query.get(call.resource.collection, key_of(call))
-    tasks = wire.progress(await call.services.query.progress(session.key))
+    session = await call.services.query.get(call.resource.collection, key_of(call), call.lookup)
+    tasks = wire.progress(await call.services.query.progress(session.key, call.lookup))
     tag = f"{session.tag}.{zlib.crc32(msgspec.json.encode(tasks)):x}"
     if preconditions.is_unchanged(call.request, tag):
         return not_modified(tag)
@@ -38,13 +38,15 @@ async def session_tasks(call: Call) -> web.Response:
     session_id = checked_key(collection, call.request.match_info["session_id"])
     of_session = Condition("session_id", Operator.EQ, (session_id,))
     asked = await list_asked(call, of_session)
-    return page_response(call, asked, await call.services.query.find(collection, asked.query, strong=asked.strong))
+    found = await call.services.query.find(collection, asked.query, strong=asked.strong, lookup=call.lookup)
+    return page_response(call, asked, found)
 
 
 async def incomplete_sessions(call: Call) -> web.Response:
     """One page of the sessions that can be restored."""
     asked = await list_asked(call)
-    return page_response(call, asked, await call.services.recovery.incomplete(asked.query, strong=asked.strong))
+    found = await call.services.recovery.incomplete(asked.query, strong=asked.strong, lookup=call.lookup)
+    return page_response(call, asked, found)
 
 
 async def restore(call: Call) -> web.StreamResponse:

@@ -12,6 +12,8 @@ from domain.errors import PersistenceError
 from domain.model.built_in import BUILT_IN
 from domain.model.collections import Collection
 from domain.model.translation import SESSIONS, TASKS
+from domain.services.caching import Outcome
+from entrypoints.http.answers import CACHED
 from entrypoints.http.errors import PROBLEM, kinds, status_of, title_of
 from entrypoints.http.handlers import records
 from entrypoints.http.idempotency import REPLAYED
@@ -63,6 +65,10 @@ _TAGS = {
 _HEADERS: dict[str, Document] = {
     "Location": {"description": "Where the receipt, or the file, is.", "schema": {"type": "string"}},
     "ETag": {"description": "The version answered with, for `If-Match`.", "schema": {"type": "string"}},
+    "X-Cache": {
+        "description": "`hit`: the store was not asked. `miss`: it was. `bypass`: it was, without a look into a cache.",
+        "schema": {"type": "string", "enum": [*Outcome]},
+    },
     "Content-Disposition": {"description": "What the file is called.", "schema": {"type": "string"}},
     "Repr-Digest": {"description": "The SHA-256 of the whole file (RFC 9530).", "schema": {"type": "string"}},
     "Link": {"description": 'The next page, `rel="next"`.', "schema": {"type": "string"}},
@@ -147,7 +153,7 @@ def _places(route: Route, collection: Collection | None) -> list[Document]:
 
 def _parameters(row: Operation, collection: Collection | None) -> list[Document]:
     lists = parameters.list_parameters(collection) if row.list and collection else []
-    return [*lists, *row.parameters]
+    return [*lists, *row.parameters, *([parameters.CACHE_CONTROL] if row.cached else [])]
 
 
 def _body(row: Operation, collection: Collection, example: Document) -> Document:
@@ -161,7 +167,10 @@ def _body(row: Operation, collection: Collection, example: Document) -> Document
 
 
 def _answer(row: Operation, collection: Collection | None, example: Document) -> Document:
-    answer: Document = {"description": "Done.", "headers": _headers("X-Request-Id", *row.headers)}
+    answer: Document = {
+        "description": "Done.",
+        "headers": _headers("X-Request-Id", *row.headers, *([CACHED] if row.cached else [])),
+    }
     if row.answer is None:
         return answer
     content: Document = {"schema": _schema(row.answer, collection)}

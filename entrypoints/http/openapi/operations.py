@@ -90,6 +90,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     list: bool = False  # takes the parameters of lists
     parameters: tuple[Document, ...] = ()
     unchanged: bool = False  # may answer 304
+    cached: bool = False  # may answer from a cache
     problems: Problems = ()
 
 
@@ -112,10 +113,11 @@ OPERATIONS: Mapping[Handler, Operation] = {
         bodies={JSON: "changes_batch", MERGE_PATCH: "changes_batch"},
         problems=(*BODY, *CHANGE, *KEYED),
     ),
-    records.find: Operation(tag="records", answer="page", headers=("Link",), list=True, problems=LIST),
+    records.find: Operation(tag="records", answer="page", headers=("Link",), list=True, cached=True, problems=LIST),
     records.get: Operation(
         tag="records",
         answer="record",
+        cached=True,
         headers=("ETag",),
         parameters=(parameters.IF_NONE_MATCH, parameters.RECEIPT),
         unchanged=True,
@@ -148,14 +150,17 @@ OPERATIONS: Mapping[Handler, Operation] = {
     translation.session_detail: Operation(
         tag="records",
         answer="detail",
+        cached=True,
         headers=("ETag",),
         parameters=(parameters.IF_NONE_MATCH, parameters.RECEIPT),
         unchanged=True,
         problems=(errors.RecordNotFound, errors.ReceiptNotFound, errors.FlushIncomplete, errors.AbilityMissing, *READ),
     ),
-    translation.session_tasks: Operation(tag="records", answer="page", headers=("Link",), list=True, problems=LIST),
+    translation.session_tasks: Operation(
+        tag="records", answer="page", headers=("Link",), list=True, cached=True, problems=LIST
+    ),
     translation.incomplete_sessions: Operation(
-        tag="recovery", answer="page", headers=("Link",), list=True, problems=LIST
+        tag="recovery", answer="page", headers=("Link",), list=True, cached=True, problems=LIST
     ),
     translation.restore: Operation(
         tag="recovery",
@@ -248,7 +253,7 @@ OPERATIONS: Mapping[Handler, Operation] = {
     ),
     system.info: Operation(tag="system", answer=shapes.Info),
     system.health: Operation(tag="system", answer=shapes.Health),
-    system.stats: Operation(tag="system", answer=shapes.Statistics, problems=BACKEND),
+    system.stats: Operation(cached=True, tag="system", answer=shapes.Statistics, problems=BACKEND),
     system.buffers: Operation(tag="system", answer=shapes.Buffers),
     system.prepare: Operation(
         tag="system",

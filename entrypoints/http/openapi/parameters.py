@@ -64,6 +64,12 @@ IF_MATCH = condition(
     "If-Match", "Tags of the versions that may be changed, or `*`; otherwise 412 with the stored record."
 )
 IF_NONE_MATCH = condition("If-None-Match", "Tags of the versions that the caller has; 304 if one is still current.")
+CACHE_CONTROL = {
+    "name": "Cache-Control",
+    "in": "header",
+    "description": "`no-cache`: from the store, whatever is cached.",
+    "schema": {"type": "string", "enum": ["no-cache"]},
+}
 IF_NONE_THERE = {
     "name": "If-None-Match",
     "in": "header",

@@ -244,6 +244,7 @@ class Health(Shape, frozen=True, kw_only=True):
     journal: JournalHealth
     backends: dict[str, HealthStatus]
     objects: Annotated[HealthStatus | None, Meta(description="The store of files; null where none are kept.")]
+    cache: Annotated[HealthStatus | None, Meta(description="The cache of lists; null where there is none.")]
     collections: dict[str, LaneState]
     dead_letters: LetterLevel | None
 

@@ -29,6 +29,7 @@ from domain.model.observations import Observation
 from domain.model.policies import BufferPolicy
 from domain.services.buffer import BufferManager
 from domain.services.changes import ChangeService
+from domain.services.counted_log import CountedLog
 from domain.services.dead_letters import DeadLetterService
 from domain.services.flush import FlushEngine
 from domain.services.gate import Gate
@@ -43,6 +44,7 @@ from domain.services.revisions import RevisionIssuer
 from domain.services.schema import Schemas
 from domain.services.trail import Trail
 from entrypoints.backends import Backends
+from entrypoints.caching import CachedReads
 from entrypoints.filing import Filing
 from entrypoints.holds import Holds
 from entrypoints.http.app import create_app
@@ -154,6 +156,7 @@ async def running(
         await http.close()
         await services.buffer.stop()
         await services.flush.stop(1.0)
+        await services.cache.close()
         await log.close()
 
 
@@ -166,17 +169,17 @@ def build(
     limits: ObjectSettings,
 ) -> tuple[Services, MemoryWriteBuffer, MemoryDeadLetters]:
     clock, schemas, receipts = SystemClock(), Schemas(BUILT_IN), MemoryReceipts()
-    given = BackendType(BackendSettings, lambda *_: backend)
-    backends = Backends(
-        Settings(backends={"main": ConfiguredBackend("memory", given, BackendSettings())}), BUILT_IN, observed, clock
-    )
+    given = BackendType(BackendSettings, lambda *_: backend, alone=True)
+    settings = Settings(backends={"main": ConfiguredBackend("memory", given, BackendSettings())})
+    backends = Backends(settings, BUILT_IN, observed, clock)
     registry = backends.registry
     kept = MemoryWriteBuffer([collection.name for collection in BUILT_IN])
     issuer = RevisionIssuer(MemoryRevisionCeiling(), clock)
     keys = LogKeys(MemoryIdempotencyKeys(), clock)
     idempotency, log = Idempotency(keys, clock), KeyedLog(kept, keys)
     trail = Trail(log, schemas, SystemIds(), clock)
-    gate = Gate(trail, [collection.name for collection in BUILT_IN])
+    counted = CountedLog(trail, SystemIds())
+    gate = Gate(counted, [collection.name for collection in BUILT_IN])
     buffer = BufferManager(BUILT_IN, schemas, log, receipts, issuer, policy, observed, clock)
     letters = MemoryDeadLetters()
     parts = LaneParts(
@@ -189,7 +192,8 @@ def build(
         clock=clock,
     )
     flush = FlushEngine([Lane(c, schemas.of(c.name), parts) for c in BUILT_IN], gate, buffer, observed, gate)
-    query = QueryService(registry, buffer, flush, policy)
+    cache = CachedReads(settings, backends, counted, observed, clock)
+    query = QueryService(registry, buffer, flush, policy, caching=cache.caching)
     changes = ChangeService(registry, schemas, buffer, flush, query, receipts, policy, clock)
     services = Services(
         backends=backends,
@@ -208,6 +212,7 @@ def build(
         filing=Filing(
             *(Settings(objects=limits), schemas, changes, query, buffer, letters, observed, SystemIds(), clock, objects)
         ),
+        cache=cache,
         receipts=ReceiptService([c.name for c in BUILT_IN], log, receipts, issuer),
         observer=observed,
         clock=clock,

@@ -9,10 +9,12 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from adapters.memory.backend import MemoryBackend
+from adapters.memory.cache import MemoryCache
 from adapters.memory.dead_letters import MemoryDeadLetters
 from adapters.memory.receipts import MemoryReceipts
 from adapters.memory.revision_ceiling import MemoryRevisionCeiling
 from adapters.memory.write_buffer import MemoryWriteBuffer
+from adapters.system.ids import SystemIds
 from domain.errors import PersistenceError
 from domain.model.built_in import BUILT_IN
 from domain.model.collections import Collection
@@ -21,7 +23,10 @@ from domain.model.policies import BufferPolicy
 from domain.model.records import ConditionalWrite, HealthStatus, Record, Verdict, WriteResult
 from domain.model.translation import TASKS
 from domain.services.buffer import BufferManager
+from domain.services.caching import Caching, Level, Use
 from domain.services.changes import ChangeService
+from domain.services.circuit import Circuit
+from domain.services.counted_log import CountedLog
 from domain.services.dead_letters import DeadLetterService
 from domain.services.flush import FlushEngine
 from domain.services.lane import Lane, LaneParts
@@ -31,6 +36,7 @@ from domain.services.recovery import RecoveryService
 from domain.services.registry import NamedBackend, StorageBackendRegistry
 from domain.services.revisions import RevisionIssuer
 from domain.services.schema import Schemas
+from ports.cache import Cache, Generations
 from ports.storage_backend import StorageBackend
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -150,8 +156,9 @@ class House:
             self.seen.append,
             self.clock,
         )
+        self.counted = CountedLog(self.write_buffer, SystemIds())
         parts = LaneParts(
-            buffer=self.write_buffer,
+            buffer=self.counted,
             registry=self.registry,
             dead_letters=self.dead_letters,
             receipts=self.receipts,
@@ -161,11 +168,12 @@ class House:
         )
         self.flush = FlushEngine(
             [Lane(c, schemas.of(c.name), parts) for c in self.collections],
-            self.write_buffer,
+            self.counted,
             self.buffer,
             self.seen.append,
         )
-        self.query = QueryService(self.registry, self.buffer, self.flush, self.policy)
+        self.caching = self.cached_in(MemoryCache(1000, 1_000_000, self.clock.monotonic))
+        self.query = QueryService(self.registry, self.buffer, self.flush, self.policy, caching=self.caching)
         self.changes = ChangeService(
             self.registry, schemas, self.buffer, self.flush, self.query, self.receipts, self.policy, self.clock
         )
@@ -178,6 +186,19 @@ class House:
         lanes = [c.name for c in self.collections]
         self.receipt_service = ReceiptService(lanes, self.write_buffer, self.receipts, self.issuer)
 
+    def cached_in(self, cache: Cache, generations: Generations | None = None) -> Caching:
+        """``cache``: for everything."""
+        circuit = Circuit("test", 5.0, self.seen.append, self.clock)
+        level = Level("process", cache, circuit, lambda _: 60.0)
+        return Caching(
+            "test",
+            lambda _: str(self.registry.generation),
+            generations or self.counted,
+            Circuit("generations", 5.0, self.seen.append, self.clock),
+            self.seen.append,
+            {Use.RECORDS: level, Use.LISTS: level},
+        )
+
     @asynccontextmanager
     async def running(self, *, draining: bool = True):
         """Serve; without ``draining`` everything stays in the pending log."""
@@ -189,6 +210,7 @@ class House:
         finally:
             await self.flush.stop(0)
             await self.buffer.stop()
+            await self.caching.close()
 
     async def post(self, *records: dict[str, object], collection: Collection = TASKS):
         return await self.buffer.accept(collection, json.dumps(records).encode())
