@@ -12,8 +12,9 @@ import msgspec
 
 from domain.errors import BackendError, BackendUnavailable, PersistenceError, StartFailure
 from domain.model.collections import Collection
-from domain.model.observations import ConfigurationReloaded, ReloadRefused
+from domain.model.observations import BackendAbsent, ConfigurationReloaded, ReloadRefused
 from domain.model.secret import Secret
+from domain.services.opening import LateOpening
 from domain.services.registry import NamedBackend, StorageBackendRegistry
 from entrypoints.decoding import Tree
 from entrypoints.sections import ConfiguredBackend
@@ -53,6 +54,8 @@ class Backends:
         self.reread: Callable[[], Settings] = lambda: self.settings  # the configuration as it is now
         self.turned: Callable[[Settings], Awaitable[None]] | None = None  # told of one that serves from here on
         self.standing_by: Callable[[Settings], AbstractAsyncContextManager[None]] = lambda _: nullcontext()
+        self.absent: list[BackendAbsent] = []  # at the start
+        self._late: dict[OpenableBackend, LateOpening] = {}  # of those
         self._ready: dict[str, tuple[ConfiguredBackend, OpenableBackend]] = {}  # open, and nothing is kept in them yet
         self._collections = tuple(collections)
         self._observer = observer
@@ -68,16 +71,26 @@ class Backends:
         return self._adapters
 
     async def open(self) -> None:
-        """Connect all. Raises StartFailure that names the backend."""
+        """Connect all; one whose server does not answer is opened when it does. Raises StartFailure that names it."""
         for name, adapter in self._adapters.items():
-            with naming(name):
-                await adapter.open()
+            try:
+                with naming(name):
+                    await adapter.open()
+            except BackendUnavailable as error:
+                self.absent.append(BackendAbsent(backend=name, detail=error.detail))
+                self._late[adapter] = LateOpening(adapter)
+                self.registry.postpone(name, self._late[adapter].opened)
 
     async def close(self) -> None:
         """Release all."""
         for adapter in reversed(self._adapters.values()):
-            await adapter.close()
+            await self._close(adapter)
         await self._close_ready()
+
+    async def _close(self, adapter: OpenableBackend) -> None:
+        if adapter in self._late:
+            await self._late.pop(adapter).close()
+        await adapter.close()
 
     async def reload(self) -> Reloaded:
         """Serve by the configuration as it is now.
@@ -179,7 +192,7 @@ class Backends:
             async with asyncio.timeout(DRAIN_SECONDS):
                 await idle()
         for name in outcome.closed:
-            await former[name].close()
+            await self._close(former[name])
         return outcome
 
     def _routes(self, settings: Settings) -> dict[str, str]:

@@ -44,6 +44,7 @@ async def running(container: Container) -> AsyncIterator[Run]:
     container.backends().standing_by = container.drains().standing_by
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(opened(*resources(container)))
+        report_absent(container)
         if not container.settings().shared_partitions:
             if await container.data_folder().begin():
                 container.observer()(UncleanStart())
@@ -63,6 +64,12 @@ def resources(container: Container) -> list[Resource]:
     folder = [] if shared else [container.data_folder()]  # where the log is shared, nothing durable is in it
     cache = container.cache()  # what asks the backends for it ends before them
     return [*folder, container.state(), container.backends(), container.filing().watch, container.journal(), cache]
+
+
+def report_absent(container: Container) -> None:
+    """Say which backends are opened later."""
+    for absent in container.backends().absent:
+        container.observer()(absent)
 
 
 @asynccontextmanager

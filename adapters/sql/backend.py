@@ -17,7 +17,15 @@ from adapters.sql.queries import Prepared
 from adapters.sql.rows import to_datetime, to_record, to_rows, version_of
 from adapters.sql.statements import Statements, statements
 from adapters.sql.verdicts import Stored, judged, placed
-from domain.errors import BackendContended, BackendError, QueryTimeout, SchemaMismatch, StartFailure
+from domain.errors import (
+    BackendContended,
+    BackendError,
+    BackendExhausted,
+    BackendUnavailable,
+    QueryTimeout,
+    SchemaMismatch,
+    StartFailure,
+)
 from domain.model.collections import Collection, FieldType
 from domain.model.query import (
     EXACT_COUNT_LIMIT,
@@ -35,6 +43,7 @@ from domain.model.schema_steps import SchemaStep
 from ports.probing import Outlook
 from sql import Migration
 
+_PASSING = (BackendUnavailable, BackendContended, BackendExhausted, QueryTimeout)  # nothing has to be changed for it
 _LOOKS = 10  # at what is stored, before a conditional write gives up among writers of the same records
 
 
@@ -71,15 +80,19 @@ class SqlBackend:
         self._write_seconds = write_seconds
 
     async def open(self) -> None:
-        """Connect, and see that the tables are those of this release. Raises StartFailure."""
+        """Connect, and see that the tables are those of this release.
+
+        Raises BackendUnavailable where that may succeed later, StartFailure where something must be mended first.
+        """
         try:
             await self._pool.open()
             await self._migrations.verify(self._collections)
-        except (BackendError, QueryTimeout) as error:
+        except BaseException as error:
             await self._pool.close()
-            raise StartFailure(error.detail) from error
-        except BaseException:
-            await self._pool.close()
+            if isinstance(error, _PASSING):
+                raise BackendUnavailable(error.detail) from error
+            if isinstance(error, BackendError):
+                raise StartFailure(error.detail) from error
             raise
 
     async def close(self) -> None:

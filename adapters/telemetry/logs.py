@@ -13,6 +13,7 @@ import structlog
 
 from adapters.telemetry.console import ESCAPES, Console
 from domain.model.observations import (
+    BackendAbsent,
     BackendLost,
     BackendRegained,
     BatchFlushed,
@@ -81,6 +82,7 @@ LEVELS: Mapping[type[Observed], int] = {
     FlushFailed: logging.WARNING,
     FlushRecovered: logging.INFO,
     CollectionPaused: logging.ERROR,
+    BackendAbsent: logging.ERROR,
     BackendLost: logging.ERROR,
     BackendRegained: logging.INFO,
     LaneMeasured: logging.DEBUG,

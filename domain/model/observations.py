@@ -105,6 +105,13 @@ class CollectionPaused(Observed, frozen=True, kw_only=True, tag=True):
     detail: str
 
 
+class BackendAbsent(Observed, frozen=True, kw_only=True, tag=True):
+    """A backend's server did not answer at the start; the backend is opened as soon as it does."""
+
+    backend: str  # name in the configuration
+    detail: str
+
+
 class BackendLost(Observed, frozen=True, kw_only=True, tag=True):
     """A backend's circuit breaker has opened: nothing but a probe goes to it until it answers."""
 
@@ -348,6 +355,7 @@ Observation = (
     | FlushFailed
     | FlushRecovered
     | CollectionPaused
+    | BackendAbsent
     | BackendLost
     | BackendRegained
     | LaneMeasured

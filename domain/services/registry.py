@@ -11,11 +11,19 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from domain.errors import AbilityMissing, PersistenceError, UnknownBackend, UnknownCollection
+from domain.errors import (
+    AbilityMissing,
+    BackendError,
+    PersistenceError,
+    SchemaMismatch,
+    UnknownBackend,
+    UnknownCollection,
+)
 from domain.model.collections import Collection
 from domain.model.observations import StorageOperated
 from domain.model.records import HealthStatus
 from domain.services.breaker import CircuitBreaker
+from domain.services.opening import Opened
 from ports.abilities import ParallelWrites
 from ports.ambient import Clock, Observer
 from ports.storage_backend import StorageBackend
@@ -84,6 +92,10 @@ class StorageBackendRegistry:
 
         return idle
 
+    def postpone(self, name: str, opened: Opened) -> None:
+        """A backend is not open yet: whatever is asked of it waits until it is ``opened``."""
+        self._timed[name].opened = opened
+
     def collection(self, name: str) -> Collection:
         """A declared collection. Raises UnknownCollection."""
         try:
@@ -117,7 +129,7 @@ class StorageBackendRegistry:
 
     async def health(self) -> Mapping[str, HealthStatus]:
         """Probe every backend at once."""
-        probes = [cast("StorageBackend", timed).health_check() for timed in self._timed.values()]
+        probes = [timed.health_check() for timed in self._timed.values()]
         return dict(zip(self._timed, await asyncio.gather(*probes), strict=True))
 
     def _kept_in(self, backend: str) -> list[str]:
@@ -134,10 +146,11 @@ class _Timed:
         self.named = backend
         self.adapter = backend.adapter
         self.breaker = CircuitBreaker(
-            backend.name, self._probe, functools.partial(kept_in, backend.name), observer, clock
+            backend.name, self._answer, functools.partial(kept_in, backend.name), observer, clock
         )
         self.idle = asyncio.Event()
         self.idle.set()
+        self.opened: Opened | None = None  # what must be awaited before anything is asked of it, if anything
         self._running = 0
         self._type = backend.type
         self._observer = observer
@@ -149,15 +162,36 @@ class _Timed:
             return functools.partial(self._run, operation, method)
         return functools.partial(self._stream, method) if inspect.isasyncgenfunction(method) else method
 
-    async def _probe(self) -> HealthStatus:
-        health: HealthStatus = await self.health_check()
+    async def health_check(self) -> HealthStatus:
+        """As the port says; a backend that cannot be opened is a sick one."""
+        begun = self._clock.monotonic()
+        try:
+            health: HealthStatus = await self._run("health_check", self.adapter.health_check)
+        except BackendError as error:
+            return HealthStatus(healthy=False, detail=error.detail, latency_seconds=self._clock.monotonic() - begun)
         return health
+
+    async def _answer(self) -> HealthStatus:
+        """For the breaker: where something must be mended, the write that is let through says what, and pauses."""
+        try:
+            await self._ready()
+        except SchemaMismatch as error:
+            return HealthStatus(healthy=True, detail=error.detail, latency_seconds=0.0)
+        except BackendError as error:
+            return HealthStatus(healthy=False, detail=error.detail, latency_seconds=0.0)
+        return await self.health_check()
+
+    async def _ready(self) -> None:
+        if self.opened is not None:
+            await self.opened()
+            self.opened = None
 
     async def _run(self, operation: str, method: Callable[..., Awaitable[Any]], *args: Any, **options: Any) -> Any:
         begun = self._clock.monotonic()
         error = None
         try:
             with self._counted():
+                await self._ready()
                 return await method(*args, **options)
         except PersistenceError as failure:
             error = failure.code
@@ -168,6 +202,7 @@ class _Timed:
 
     async def _stream(self, method: Callable[..., AsyncGenerator[Any, None]], *args: Any) -> AsyncIterator[Any]:
         with self._counted():
+            await self._ready()
             async with aclosing(method(*args)) as portions:
                 async for portion in portions:
                     yield portion

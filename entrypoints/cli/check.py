@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING
 import click
 import msgspec
 
-from domain.errors import BackendError, DataFolderUnusable, StartFailure
+from domain.errors import BackendError, BackendUnavailable, DataFolderUnusable, StartFailure
 from entrypoints.cli.asking import json_option, print_json
 from entrypoints.cli.failures import Exit
 from entrypoints.cli.options import config_option, data_dir_option
@@ -150,7 +150,10 @@ def _backend(settings: Settings, name: str) -> tuple[Verdict, str]:
     backend = build_backend(settings, name, BUILT_IN)
     if not isinstance(backend, Probing):
         return Verdict.OK, f"{settings.backends[name].type_name}, which shows itself only when it is opened"
-    outlook = asyncio.run(backend.probe())
+    try:
+        outlook = asyncio.run(backend.probe())
+    except BackendUnavailable as error:
+        return Verdict.WARNING, f"{error.detail} Until it answers, records wait in the journal."
     return Verdict.WARNING if outlook.warning else Verdict.OK, outlook.detail
 
 

@@ -15,7 +15,7 @@ from entrypoints.assembly import build_lanes
 from entrypoints.container import Container
 from entrypoints.http.server import HttpServer
 from entrypoints.http.worker_probes import Probes
-from entrypoints.lifespan import opened
+from entrypoints.lifespan import opened, report_absent
 from entrypoints.process import reload_on_hangup
 from entrypoints.settings import Settings
 from entrypoints.shared_buffer import SharedBuffering
@@ -39,6 +39,7 @@ async def drain(
     worker = build_worker(container)
     doors = build_doors(container, worker)
     async with opened(*doors, container.state(), container.backends(), container.journal()):
+        report_absent(container)
         for door in doors:
             await door.listen()
         gc.collect()

@@ -17,10 +17,10 @@ from persistence_contract.records import record
 from tests.integration.mysql.conftest import backend_at, killed
 
 
-async def refusal(place, **changes) -> str:
+async def refusal(place, kind=StartFailure, **changes) -> str:
     """The one sentence of a start that fails."""
     backend = backend_at(msgspec.structs.replace(place, **changes))
-    with pytest.raises(StartFailure) as found:
+    with pytest.raises(kind) as found:
         await backend.open()
     assert "\n" not in found.value.detail
     assert place.secret() not in found.value.detail
@@ -51,9 +51,9 @@ async def test_a_database_without_tables_says_how_to_make_them(place):
     )
 
 
-async def test_a_server_that_is_not_there_or_lets_nobody_in_ends_the_start(place):
+async def test_a_server_that_lets_nobody_in_ends_the_start_and_one_that_is_not_there_does_not(place):
     assert "refuses user" in await refusal(place, password=Secret("wr0ng"))
-    assert "cannot be reached: Connection refused" in await refusal(place, port=1)
+    assert "cannot be reached: Connection refused" in await refusal(place, BackendUnavailable, port=1)
 
 
 ALTER = "ALTER TABLE translation_tasks"

@@ -19,9 +19,9 @@ from domain.model.translation import TASKS
 from persistence_contract.records import record
 
 
-async def refusal(backend, password: str) -> str:
+async def refusal(backend, password: str, kind=StartFailure) -> str:
     """The one sentence."""
-    with pytest.raises(StartFailure) as caught:
+    with pytest.raises(kind) as caught:
         await backend.open()
     assert "\n" not in caught.value.detail
     assert password not in caught.value.detail
@@ -52,11 +52,11 @@ async def test_a_database_without_tables_says_how_to_make_them(build, database):
     )
 
 
-async def test_a_server_that_is_not_there_or_lets_nobody_in_ends_the_start(build, database):
+async def test_a_server_that_lets_nobody_in_ends_the_start_and_one_that_is_not_there_does_not(build, database):
     wrong = Secret(f"postgresql://{database.user}:wr0ng@{database.host}:{database.port}/{database.name}")
     assert "refuses the password of user" in await refusal(build(dsn=wrong), "wr0ng")
     nowhere = Secret(f"postgresql://{database.user}:wr0ng@{database.host}:1/{database.name}")
-    assert "cannot be reached: " in await refusal(build(dsn=nowhere), "wr0ng")
+    assert "cannot be reached: " in await refusal(build(dsn=nowhere), "wr0ng", BackendUnavailable)
 
 
 @pytest.mark.parametrize(

@@ -206,7 +206,7 @@ def test_the_configuration_is_shown_with_its_settings_and_without_its_secrets(in
 
 
 PROBE = """async def probe(self):
-        from domain.errors import BackendUnavailable
+        from domain.errors import BackendUnavailable, SchemaMismatch
         from ports.probing import Outlook
         %s
 """
@@ -218,7 +218,12 @@ PROBE = """async def probe(self):
         ("probe = None", "ok", "acme, which shows itself only when it is opened"),
         (PROBE % "return Outlook('Acme 9')", "ok", "Acme 9"),
         (PROBE % "return Outlook('Acme 9, which forgets', warning=True)", "warning", "Acme 9, which forgets"),
-        (PROBE % "raise BackendUnavailable('No answer.')", "failure", "No answer."),
+        (
+            PROBE % "raise BackendUnavailable('No answer.')",
+            "warning",
+            "No answer. Until it answers, records wait in the journal.",
+        ),
+        (PROBE % "raise SchemaMismatch('No table.')", "failure", "No table."),
         ("query = None", "failure", "backends.main: what the package acme-store builds is no backend; it lacks query."),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 from adapters.memory.backend import MemoryBackend
 from adapters.sqlite.backend import SqliteBackend
 from adapters.system.clock import SystemClock
-from domain.errors import InvalidConfiguration, PersistenceError
+from domain.errors import BackendUnavailable, InvalidConfiguration, PersistenceError, StartFailure
 from domain.model.built_in import BUILT_IN
 from domain.model.files import FILES
 from domain.model.observations import ConfigurationReloaded, ReloadRefused
@@ -177,3 +177,37 @@ async def test_what_is_prepared_ends_with_the_service(tmp_path):
         _, big = service.backends._ready["big"]
         await service.backends.close()
         assert not (await big.health_check()).healthy
+
+
+NOWHERE = """
+[backends.main]
+type = "mysql"
+dsn = "mysql://u@127.0.0.1:1/d"
+"""
+
+
+async def test_a_server_that_does_not_answer_keeps_nothing_from_starting(tmp_path):
+    service = Service(tmp_path / "persistence.toml")
+    service.write(NOWHERE + "[backends.other]\ntype = 'memory'\n[collections.files]\nbackend = 'other'\n")
+    backends = Backends(service.load(), BUILT_IN, service.seen.append, SystemClock())
+    await backends.open()
+    assert [(absent.backend, "cannot be reached: " in absent.detail) for absent in backends.absent] == [("main", True)]
+    health = await backends.registry.health()
+    assert (health["main"].healthy, health["other"].healthy) == (False, True)
+    with pytest.raises(BackendUnavailable, match="cannot be reached"):
+        await backends.registry.backend(TASKS).read(TASKS, "a")
+
+    backends.reread = service.load
+    service.write(ONE)
+    assert (await backends.reload()).closed == ("main", "other")
+    assert (await backends.registry.health())["main"].healthy
+    await backends.close()
+
+
+async def test_a_wrong_setting_still_ends_the_start(tmp_path):
+    service = Service(tmp_path / "persistence.toml")
+    service.write(NOWHERE + 'password_file = "/nowhere"\n')
+    backends = Backends(service.load(), BUILT_IN, service.seen.append, SystemClock())
+    with pytest.raises(StartFailure, match=r"Backend main: The password file /nowhere"):
+        await backends.open()
+    await backends.close()

@@ -82,6 +82,20 @@ def test_a_backend_that_forgets_is_a_warning(tmp_path, capsys):
     assert (code, found["backend main"]["verdict"]) == (Exit.OK, "warning")
 
 
+@pytest.mark.parametrize("kind", ["mysql", "postgres"])
+def test_a_server_that_does_not_answer_is_a_warning_and_a_wrong_setting_a_failure(tmp_path, capsys, kind):
+    backend = f'[backends.main]\ntype = "{kind}"\ndsn = "{kind}://a@127.0.0.1:9/b"\n'
+    (tmp_path / "persistence.toml").write_text(backend)
+    code, found = verdicts(capsys)
+    assert (code, found["backend main"]["verdict"]) == (Exit.OK, "warning")
+    assert "cannot be reached: " in found["backend main"]["detail"]
+    assert found["backend main"]["detail"].endswith("Until it answers, records wait in the journal.")
+
+    (tmp_path / "persistence.toml").write_text(backend + 'password_file = "/nowhere"\n')
+    code, found = verdicts(capsys)
+    assert (code, found["backend main"]["verdict"]) == (Exit.CONFIGURATION, "failure")
+
+
 def test_an_object_store_that_does_not_answer_is_a_warning(tmp_path, capsys, monkeypatch):
     place = {"TYPE": "s3", "ENDPOINT": "127.0.0.1:9", "BUCKET": "files", "ACCESS_KEY": "a", "SECRET_KEY": "secret"}
     for key, value in place.items():
