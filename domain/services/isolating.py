@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import accumulate
 from typing import Generic, NamedTuple, TypeVar
 
 from domain.errors import BackendError, RecordRefused, StatementTooLarge
+from domain.model.policies import MAX_STATEMENT_RECORDS
+from domain.services.pace import is_unknown
 
 T = TypeVar("T")
 _FEW = 10  # refused items, up to which what was not looked at is tried as a whole again
@@ -27,24 +30,44 @@ class Isolation(Generic[T]):
     alone costs less. No item is given up before it was refused alone or by name: an error may be about them together.
     """
 
-    def __init__(self, write: Callable[[list[T]], Awaitable[None]], weigh: Callable[[T], int]) -> None:
-        """``write``: stores items, all or none; ``weigh``: about how many bytes of a statement an item takes."""
+    def __init__(
+        self,
+        write: Callable[[list[T]], Awaitable[None]],
+        weigh: Callable[[T], int],
+        size: int = MAX_STATEMENT_RECORDS,
+    ) -> None:
+        """``write``: stores items, all or none; ``weigh``: about how many bytes of a statement an item takes.
+
+        ``size``: items of a statement, at most.
+        """
         self.refused: list[Refused[T]] = []
         self._write = write
         self._weigh = weigh
+        self._size = size
         self._waiting: list[list[T]] = []  # the last one is the next; in each, and from last to first, keys rise
+        self._doubted: list[tuple[list[T], BackendError]] = []  # what met an error that may be about anything
         self._stored_some = False
 
     async def store(self, items: Sequence[T]) -> None:
         """Store all but those that end up in ``refused``. Raises BackendError where the fault is not in single items.
 
-        An error without a class of its own is about items only if one half of the batch is stored without it.
+        An error that nobody knows is about items only if others are stored without it: that alone is evidence, and no
+        number of tries is.
         """
-        self._waiting = [list(items)]
+        for begin in range(0, len(items), self._size):
+            await self._store(list(items[begin : begin + self._size]))
+        doubted, self._doubted = self._doubted, []
+        for part, error in doubted:
+            if not self._stored_some:
+                raise error
+            await self._store(part)
+
+    async def _store(self, items: list[T]) -> None:
+        self._waiting = [items]
         while self._waiting:
             part = self._waiting.pop()
             error = await self._tried(part)
-            if error is not None and _is_unknown(error) and not self._stored_some:
+            if error is not None and is_unknown(error) and not self._stored_some:
                 await self._doubt(part, error)
             elif error is not None:
                 await self._narrow(part, error)
@@ -54,27 +77,25 @@ class Isolation(Generic[T]):
         try:
             await self._write(part)
         except BackendError as error:
-            if isinstance(error, RecordRefused | StatementTooLarge) or _is_unknown(error):
+            if isinstance(error, RecordRefused | StatementTooLarge) or is_unknown(error):
                 return error
             raise
         self._stored_some = True
         return None
 
     async def _doubt(self, part: list[T], error: BackendError) -> None:
-        """Bisect once: what fails in both halves is about all of them."""
-        if len(part) == 1:
-            raise error
-        middle = len(part) // 2
-        first, second = part[:middle], part[middle:]
-        of_first, of_second = await self._tried(first), await self._tried(second)
-        if of_first is None:
-            if of_second is not None:
-                await self._narrow(second, of_second)
-        elif of_second is not None and not self._stored_some and _is_unknown(of_first) and _is_unknown(of_second):
-            raise error
+        """Halve on, towards another item at each try, until something is stored; else it waits for what others show."""
+        sought = part
+        while len(sought) > 1 and not self._stored_some:
+            middle = len(sought) // 2
+            halves = sought[:middle], sought[middle:]
+            for half in halves:
+                await self._tried(half)
+            sought = random.choice(halves)  # noqa: S311  (no secret)
+        if self._stored_some:
+            self._waiting.append(part)
         else:
-            self._waiting += [second] if of_second is not None else []
-            await self._narrow(first, of_first)
+            self._doubted.append((part, error))
 
     async def _narrow(self, part: list[T], error: BackendError) -> None:
         """Find one refused item of a part that failed; what need not be looked at for that waits."""
@@ -93,6 +114,11 @@ class Isolation(Generic[T]):
                 return
             else:
                 part = second
+        if len(part) == 1 and is_unknown(error):  # it may have passed: others are stored by now
+            again = await self._tried(part)
+            if again is None:
+                return
+            error = again
         self._give_up(part, error)
 
     def _give_up(self, part: list[T], error: BackendError) -> None:
@@ -110,10 +136,6 @@ class Isolation(Generic[T]):
         sums = list(accumulate(map(self._weigh, part)))
         light = sum(total <= sums[-1] / 2 for total in sums)
         return min(max(light, 1), len(part) - 1)
-
-
-def _is_unknown(error: BackendError) -> bool:
-    return type(error) is BackendError
 
 
 def _place(error: BackendError) -> int | None:

@@ -27,7 +27,7 @@ from domain.model.policies import BufferPolicy
 from domain.model.receipts import WriteException
 from domain.model.records import Record, Verdict
 from domain.services.batches import Batch, Unstored, check_sum, cut, is_due, quarantined, readable, settlement
-from domain.services.pace import FROZEN, Decision, SizeTrigger, delay, is_structural, is_stuck
+from domain.services.pace import FROZEN, Decision, SizeTrigger, delay, is_structural, is_stuck, is_unknown
 from domain.services.partitions import partitioned, side_by_side
 from domain.services.progress import Progress
 from domain.services.registry import StorageBackendRegistry
@@ -69,6 +69,7 @@ class Lane:
         self.paused = False
         self.last_error: str | None = None
         self._failures = 0  # since the start
+        self._puzzled = False  # whether the batch in hand met an error that nobody knows
         self._schema = schema
         self._parts = parts
         self._refusal = Verdict.DISCARDED if parts.policy.on_failure == "discard" else Verdict.DEAD_LETTERED
@@ -95,9 +96,8 @@ class Lane:
         self._frames.clear()
         while True:
             trigger = await self._patiently(self._next_trigger)
-            batch = await cut(self._frames, self.trigger.records, self._schema)
             before = self._failures
-            statuses, seconds = await self._patiently(partial(self._apply, batch))
+            batch, statuses, seconds = await self._patiently(self._apply_next)
             decision = self.trigger.learn(seconds) if self._failures == before else FROZEN
             del self._frames[: len(batch.frames)]
             applied(name, batch.through)
@@ -108,12 +108,16 @@ class Lane:
         """Wait until a batch is due and its frames are read; returns why it is."""
         while not self._frames:
             await self._read_on(self._parts.policy.batch_bytes, wait_seconds=_IDLE_WAIT)
-        records, held = sum(frame.count for frame in self._frames), sum(len(frame.payload) for frame in self._frames)
+        records, held = self._in_hand()
         if trigger := is_due(self._parts.policy, records, self.trigger.records, held):
             return trigger
         trigger = await self._linger()
         await self._read_on(self._parts.policy.batch_bytes - held, wait_seconds=0)
         return trigger
+
+    def _in_hand(self) -> tuple[int, int]:
+        """The records that are read and not yet applied, and their bytes."""
+        return sum(frame.count for frame in self._frames), sum(len(frame.payload) for frame in self._frames)
 
     async def _read_on(self, max_bytes: int, *, wait_seconds: float) -> None:
         after = self._frames[-1].last if self._frames else self._progress.applied
@@ -160,13 +164,14 @@ class Lane:
     def _recover(self) -> None:
         if self.attempt:
             self._parts.observer(FlushRecovered(collection=self.collection.name, attempts=self.attempt))
-        self.attempt, self.paused, self.last_error = 0, False, None
+        self.attempt, self.paused, self.last_error, self._puzzled = 0, False, None, False
         self._store.recover()
 
     async def _back_off(self, error: PersistenceError) -> None:
         self.attempt += 1
         self._failures += 1
         self.last_error = error.detail
+        self._puzzled |= is_unknown(error)
         seconds = delay(error, self.attempt)
         if is_stuck(error, self.attempt):
             self._store.ease()
@@ -184,6 +189,21 @@ class Lane:
             )
         )
         await asyncio.sleep(seconds)
+
+    async def _apply_next(self) -> tuple[Batch, Counter[str], float]:
+        """Cut a batch from the front, and apply it.
+
+        Where it met an error that nobody knows, it grows by what has come since. If others are stored without the
+        error, that is about single records: see ``Isolation``. While nothing else waits, there is no evidence.
+        """
+        size = self.trigger.records
+        if self._puzzled:
+            _, held = self._in_hand()
+            if (room := 2 * self._parts.policy.batch_bytes - held) > 0:
+                await self._read_on(room, wait_seconds=0)
+            size, _ = self._in_hand()
+        batch = await cut(self._frames, size, self._schema)
+        return batch, *await self._apply(batch)
 
     async def _apply(self, batch: Batch) -> tuple[Counter[str], float]:
         """Database commit, then state, then the watermark: a crash between them only repeats work.

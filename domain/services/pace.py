@@ -55,7 +55,12 @@ class SizeTrigger:
 
 def is_structural(error: Exception) -> bool:
     """Whether only an operator can mend it: the collection pauses. So it does where nobody knows what to make of it."""
-    return isinstance(error, SchemaMismatch | BackendCorrupt | DeadLettersFull) or type(error) is BackendError
+    return isinstance(error, SchemaMismatch | BackendCorrupt | DeadLettersFull) or is_unknown(error)
+
+
+def is_unknown(error: Exception) -> bool:
+    """Whether the backend said something that no table of errors has: it may be about anything."""
+    return type(error) is BackendError
 
 
 def is_stuck(error: Exception, attempt: int) -> bool:

@@ -87,12 +87,9 @@ class BatchStore:
         self, items: Sequence[T], write: Callable[[list[T]], Awaitable[None]], weigh: Callable[[T], int]
     ) -> list[Refused[T]]:
         """Store all but the items that the backend refuses, and return those."""
-        refused: list[Refused[T]] = []
-        for begin in range(0, len(items), self._size):
-            isolation = Isolation(write, weigh)
-            await isolation.store(items[begin : begin + self._size])
-            refused += isolation.refused
-        return refused
+        isolation = Isolation(write, weigh, self._size)
+        await isolation.store(items)
+        return isolation.refused
 
     def _refused(self, record: Record, error: BackendError) -> Unstored:
         return Unstored(revision=record.revision, verdict=self._refusal, code=error.code, detail=error.detail)

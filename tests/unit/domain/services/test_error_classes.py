@@ -101,6 +101,41 @@ async def test_an_error_that_nobody_knows_and_one_record_causes_is_the_fault_of_
     assert not house.observed(CollectionPaused)
 
 
+async def test_an_error_that_nobody_knows_holds_a_lone_record_up_until_others_show_whose_fault_it_is():
+    house = House()
+    house.backend.poison = {"t1": BackendError("MySQL 1105: Unknown error.")}
+    async with house.running():
+        receipt = (await house.post(task("t1"))).receipt
+        async with asyncio.timeout(30):
+            while house.backend.tries < 5:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+        state = house.flush.states()[TASKS.name]
+        assert (state.paused, state.last_error) == (True, "MySQL 1105: Unknown error.")
+        assert not await house.dead_letters.find(limit=10)
+
+        await house.post(task("t2"))
+        await house.settled()
+        (found,) = (await house.receipt_service.status(str(receipt))).exceptions
+        assert (found.key, found.code) == ("t1", "backend_error")
+        assert not house.flush.states()[TASKS.name].paused
+    assert [letter.key for letter in await house.dead_letters.find(limit=10)] == ["t1"]
+    assert await house.backend.read(TASKS, "t2") is not None
+
+
+async def test_a_request_all_of_whose_records_are_refused_waits_for_others_too():
+    house = House()
+    house.backend.poison = {f"t{i:04}": BackendError("MySQL 1105: Unknown error.") for i in range(800)}
+    async with house.running():
+        await house.post(*(task(f"t{i:04}") for i in range(800)))
+        async with asyncio.timeout(30):
+            while not house.observed(CollectionPaused):  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+        await house.post(*(task(f"u{i:04}") for i in range(800)))
+        await house.settled()
+    assert await house.backend.read(TASKS, "u0799") is not None
+    assert len(await house.dead_letters.find(limit=1000)) == 800
+
+
 @pytest.mark.parametrize("k", [0, 1, 3, 10])
 @pytest.mark.parametrize("told", [True, False])
 async def test_poison_among_changes_of_distinct_records_costs_no_more_than_elsewhere(k, told):
