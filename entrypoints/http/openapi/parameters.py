@@ -68,7 +68,7 @@ CACHE_CONTROL = {
     "name": "Cache-Control",
     "in": "header",
     "description": "`no-cache`: from the store, whatever is cached.",
-    "schema": {"type": "string", "enum": ["no-cache"]},
+    "schema": {"type": "string", "examples": ["no-cache"]},
 }
 IF_NONE_THERE = {
     "name": "If-None-Match",
