@@ -6,10 +6,11 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
+import msgspec
+
 from adapters.telemetry.logs import LogObserver
 from domain.model.collections import Collection
 from domain.services.lane import Lane, LaneParts
-from domain.services.registry import StorageBackendRegistry
 from domain.services.schema import Schemas
 from entrypoints.http.app import create_app
 from entrypoints.http.body import Bodies
@@ -17,10 +18,7 @@ from entrypoints.http.server import HttpServer
 from entrypoints.http.services import About, Services
 from entrypoints.settings import Settings
 from entrypoints.version import VERSION
-from ports.ambient import Clock, Observer
-from ports.dead_letters import DeadLetters
-from ports.receipts import Receipts
-from ports.write_buffer import PendingLog
+from ports.ambient import Clock
 
 
 def build_logs(settings: Settings, clock: Clock) -> LogObserver:
@@ -37,32 +35,14 @@ def names(collections: Sequence[Collection]) -> list[str]:
 
 
 def build_lanes(
-    settings: Settings,
-    collections: Sequence[Collection],
-    schemas: Schemas,
-    *,
-    partition: int = 0,
-    buffer: PendingLog,
-    registry: StorageBackendRegistry,
-    dead_letters: DeadLetters,
-    receipts: Receipts,
-    observer: Observer,
-    clock: Clock,
+    settings: Settings, collections: Sequence[Collection], schemas: Schemas, parts: LaneParts, partition: int = 0
 ) -> list[Lane]:
     """One drain per collection, each with its own policy, of one partition of the pending log."""
     return [
         Lane(
             collection,
             schemas.of(collection.name),
-            LaneParts(
-                buffer=buffer,
-                registry=registry,
-                dead_letters=dead_letters,
-                receipts=receipts,
-                policy=settings.policy(collection.name),
-                observer=observer,
-                clock=clock,
-            ),
+            msgspec.structs.replace(parts, policy=settings.policy(collection.name)),
             partition,
         )
         for collection in collections

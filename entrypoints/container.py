@@ -18,6 +18,7 @@ from domain.services.flush import FlushEngine
 from domain.services.gate import Gate
 from domain.services.idempotency import Idempotency
 from domain.services.intake import Intake
+from domain.services.lane import LaneParts
 from domain.services.query import QueryService
 from domain.services.receipts import ReceiptService
 from domain.services.recovery import RecoveryService
@@ -31,6 +32,7 @@ from entrypoints.drains import Drains
 from entrypoints.filing import Filing
 from entrypoints.holds import Holds
 from entrypoints.http.services import Services
+from entrypoints.searching import Searching
 from entrypoints.settings import Settings
 from entrypoints.shared_buffer import build_buffering, keyed
 from entrypoints.stop import Stop
@@ -66,18 +68,8 @@ class Container(containers.DeclarativeContainer):
     trail = providers.Singleton(Trail, log, schemas, ids, clock, shared)
     counted = providers.Singleton(CountedLog, trail, ids)
     gate = providers.Singleton(Gate, counted, lane_names)
-    lanes = providers.Singleton(
-        build_lanes,
-        settings,
-        collections,
-        schemas,
-        buffer=gate,
-        registry=registry,
-        dead_letters=dead_letters,
-        receipts=receipts,
-        observer=observer,
-        clock=clock,
-    )
+    parts = providers.Singleton(LaneParts, gate, registry, dead_letters, receipts, policy, observer, clock)
+    lanes = providers.Singleton(build_lanes, settings, collections, schemas, parts)
     drains = providers.Singleton(Drains, settings, lanes, gate, journal, observer, clock)
     flush = providers.Singleton(FlushEngine, drains.provided.chosen.call(), gate, buffer, observer, gate)
     holds = providers.Singleton(Holds, gate, flush, backends, ids, shared)
@@ -91,6 +83,7 @@ class Container(containers.DeclarativeContainer):
     )
     receipt_service = providers.Singleton(ReceiptService, lane_names, journal, receipts, issuer, shared)
     filing = providers.Singleton(Filing, settings, schemas, changes, query, buffer, dead_letters, observer, ids, clock)
+    searching = providers.Singleton(Searching, settings, schemas, registry, query, buffer, journal, observer)
 
     # the HTTP door
     services = providers.Singleton(
@@ -109,6 +102,7 @@ class Container(containers.DeclarativeContainer):
         dead_letters=letters,
         filing=filing,
         cache=cache,
+        searching=searching,
         observer=observer,
         clock=clock,
         ids=ids,

@@ -55,15 +55,16 @@ async def running(container: Container) -> AsyncIterator[Run]:
         await buffer.start()
         stack.push_async_callback(_settle, container, run)
         await stack.enter_async_context(container.filing().watch.running())
+        await stack.enter_async_context(container.searching().running())
         yield run
 
 
 def resources(container: Container) -> list[Resource]:
-    """What is opened, in order: the folder, its state file, the backends, the object store, the journal, the cache."""
+    """What is opened, in order: folder, state file, backends, object store, search index, journal, cache."""
     shared = container.settings().shared_partitions
     folder = [] if shared else [container.data_folder()]  # where the log is shared, nothing durable is in it
-    cache = container.cache()  # what asks the backends for it ends before them
-    return [*folder, container.state(), container.backends(), container.filing().watch, container.journal(), cache]
+    kept = (container.state(), container.backends(), container.filing().watch, container.searching())
+    return [*folder, *kept, container.journal(), container.cache()]  # the cache asks the backends, and ends before them
 
 
 def report_absent(container: Container) -> None:

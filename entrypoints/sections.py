@@ -157,6 +157,14 @@ class ObjectSettings(Section, frozen=True, kw_only=True):
         return FileLimits(max_bytes=self.max_bytes, types=tuple(self.types))
 
 
+class SearchSettings(Section, frozen=True, kw_only=True):
+    """Where texts are searched."""
+
+    type: Literal["off", "sqlite"] = "off"  # sqlite: a file of its own, whatever backend keeps the records
+    path: str = "{data_dir}/search.db"  # of type sqlite
+    max_lag_bytes: Annotated[int, msgspec.Meta(ge=1024 * 1024)] = 1024**3  # that the journal keeps for the index alone
+
+
 class LogSettings(Section, frozen=True, kw_only=True):
     """What is written about the service's own doings."""
 

@@ -16,6 +16,7 @@ import msgspec
 from adapters.sqlite.backend_type import SQLITE, SqliteSettings
 from domain.errors import InvalidConfiguration, UnknownBackend
 from domain.model.built_in import BUILT_IN
+from domain.model.collections import Collection
 from domain.model.policies import BufferPolicy
 from domain.model.secret import Secret
 from entrypoints.backend_types import backend_type
@@ -31,6 +32,7 @@ from entrypoints.sections import (
     LogSettings,
     Name,
     ObjectSettings,
+    SearchSettings,
     Section,
     ServerSettings,
     WorkerSettings,
@@ -64,6 +66,7 @@ class Settings(Section, frozen=True, kw_only=True):
     )  # by the name of a declared collection
     objects: ObjectSettings = ObjectSettings()
     cache: CacheSettings = CacheSettings()
+    search: SearchSettings = SearchSettings()
     log: LogSettings = LogSettings()
 
     @property
@@ -90,6 +93,16 @@ class Settings(Section, frozen=True, kw_only=True):
     def objects_folder(self) -> Path:
         """Where the content of files is, if it is on the local disk; relative to the data folder."""
         return self.data_folder / self.objects.path.replace("{data_dir}", str(self.data_folder))
+
+    @property
+    def search_file(self) -> Path:
+        """Where words are indexed, if that is a file; relative to the data folder."""
+        return self.data_folder / self.search.path.replace("{data_dir}", str(self.data_folder))
+
+    @property
+    def indexed(self) -> tuple[Collection, ...]:
+        """The collections whose words are found."""
+        return () if self.search.type == "off" else tuple(each for each in BUILT_IN if each.searchable)
 
     @property
     def journal_folder(self) -> Path:
@@ -242,6 +255,11 @@ def _check(settings: Settings) -> None:
                 f"collections.{name}.backend: {backend} is of type {settings.backends[backend].type_name}, which one "
                 'process keeps for itself; what many instances share by journal.type = "redis" needs a database server.'
             )
+    if settings.indexed and settings.shared_partitions:
+        raise InvalidConfiguration(
+            f'search.type: {settings.search.type} follows the journal of one instance; with journal.type = "redis" '
+            "there is no search yet."
+        )
     for section, host in (("server", settings.server.host), ("worker", settings.worker.host)):
         if not _loopback(host) and not settings.server.insecure:
             raise InvalidConfiguration(

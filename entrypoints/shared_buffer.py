@@ -10,6 +10,7 @@ from adapters.journal.write_buffer import LocalJournal
 from adapters.sqlite.state import StateStore
 from domain.errors import StartFailure
 from domain.services.keyed_log import KeyedLog, LogKeys
+from domain.services.search_feed import READER
 from entrypoints.sections import JournalSettings
 from entrypoints.settings import Settings
 from ports.ambient import Clock, Observer
@@ -49,7 +50,8 @@ def build_buffering(
     """``partition``: of a shared log, that appends go to; by default the next in turn. Raises StartFailure."""
     if not settings.shared_partitions:
         size = settings.journal.segment_bytes
-        journal = LocalJournal(settings.journal_folder, lanes, observer, clock, segment_bytes=size)
+        further = {collection.name: (READER,) for collection in settings.indexed}
+        journal = LocalJournal(settings.journal_folder, lanes, observer, clock, further=further, segment_bytes=size)
         state = StateStore(settings.state_file, settings.dead_letters)
         keys = LogKeys(state.idempotency_keys, clock)
         return LocalBuffering(journal=journal, state=state, keys=keys)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -41,16 +41,19 @@ class LocalJournal:
         clock: Clock,
         *,
         readers: Sequence[str] = ("primary",),
+        further: Mapping[str, Sequence[str]] = {},
         segment_bytes: int = SEGMENT_BYTES,
         files: Files | None = None,
         codec: Codec | None = None,
     ) -> None:
-        """``readers``: whose watermarks keep a segment; ``files`` and ``codec``: what a test puts in their place."""
+        """``readers``: whose watermarks keep a segment, and ``further`` ones, by lane; ``files`` and ``codec``: what a
+        test puts in their place.
+        """
         self._folder = folder
         self._lanes = lanes
         self._observer = observer
         self._clock = clock
-        self._readers = readers
+        self._readers = {lane: (*readers, *further.get(lane, ())) for lane in lanes}
         self._segment_bytes = segment_bytes
         self._files = Uninterrupted(files or RealFiles())
         self._codec = codec or Codec()
@@ -82,7 +85,7 @@ class LocalJournal:
             self._files,
             self._folder.absolute() / name,
             name,
-            readers=self._readers,
+            readers=self._readers[name],
             segment_bytes=self._segment_bytes,
             clock=self._clock,
             report=report,

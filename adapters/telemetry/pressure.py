@@ -14,6 +14,7 @@ from domain.model.observations import (
     FlushFailed,
     LaneMeasured,
     RequestServed,
+    SearchMeasured,
     UncleanStart,
 )
 
@@ -39,6 +40,7 @@ class PressureMetrics:
             FlushFailed: self._flush_failed,
             BackendLost: self._backend_lost,
             UncleanStart: self._unclean_start,
+            SearchMeasured: self._search_measured,
         }
         self._create_backlog()
         self._create_flush()
@@ -50,6 +52,9 @@ class PressureMetrics:
         self._weight = gauge("buffer_weight_bytes", "What the waiting records count for in the bound.", "type")
         self._bound = gauge("buffer_max_bytes", "The bound of all that waits (`buffer.max_bytes`).")
         self._refused = counter("requests_refused", "Requests turned away, by the code of the problem.", "cause")
+
+        self._unindexed = gauge("search_lag_records", "Stored records that the search index lacks.", "type")
+        self._complete = gauge("search_complete", "0 while the search index is filled, or must be.", "type")
 
     def _create_flush(self) -> None:
         gauge, counter = self._gauge, self._counter
@@ -113,3 +118,8 @@ class PressureMetrics:
 
     def _unclean_start(self, _: UncleanStart) -> None:
         self._unclean.inc()
+
+    def _search_measured(self, measured: SearchMeasured) -> None:
+        noun = self._nouns.get(measured.collection, "other")
+        self._unindexed.labels(noun).set(measured.records)
+        self._complete.labels(noun).set(measured.complete)

@@ -42,6 +42,7 @@ PersistenceError
 │   ├── DeadLettersFull        the dead letters are at their limit: what is refused has no place
 │   ├── JournalUnreachable     the shared buffer does not answer
 │   │   └── JournalRefused       it says that it takes nothing, or nothing could be sent to it
+│   ├── SearchIncomplete       the search index lacks records that are stored
 │   ├── LeaseLost              another worker drains the partition by now
 │   ├── Draining               the service is shutting down
 │   └── BackendError           what a backend answers when it cannot do its work; itself: in words nobody knows
@@ -87,6 +88,7 @@ from domain.errors.outages import (
     RecordRefused,
     Replaying,
     SchemaMismatch,
+    SearchIncomplete,
     SlowDown,
     StatementTooLarge,
     Unavailable,
@@ -191,6 +193,7 @@ __all__ = [
     "Replaying",
     "RouteNotFound",
     "SchemaMismatch",
+    "SearchIncomplete",
     "SessionFinished",
     "SlowDown",
     "StartFailure",

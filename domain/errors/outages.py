@@ -75,6 +75,13 @@ class JournalRefused(JournalUnreachable):
     cure = "Let Redis take writes again, as the detail says, and repeat the request; acknowledged records are safe."
 
 
+class SearchIncomplete(Unavailable):
+    """The index lacks records that are stored."""
+
+    code = "search_incomplete"
+    cure = "Wait until the index is filled; where the detail says so, fill it by `persistence search rebuild`."
+
+
 class LeaseLost(Unavailable):
     """Another worker drains the partition by now."""
 

@@ -40,6 +40,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     minimum: int = MIN_INT  # for integers of either type
     maximum: int = MAX_INT
     choices: tuple[str, ...] = ()  # for choices
+    searchable: bool = False  # a text whose words are looked for in a search
 
     @property
     def default(self) -> str | int | None:
@@ -81,6 +82,11 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def data_fields(self) -> tuple[Field, ...]:
         """The fields in ``Record.values``, in order: all declared ones but the two times."""
         return tuple(f for f in self.fields if f.type is not FieldType.INSTANT)
+
+    @cached_property
+    def searchable(self) -> tuple[Field, ...]:
+        """The fields whose words are looked for in a search."""
+        return tuple(f for f in self.fields if f.searchable)
 
     @cached_property
     def positions(self) -> dict[str, int]:

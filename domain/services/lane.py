@@ -45,7 +45,7 @@ _IDLE_WAIT = 60.0  # seconds; a new frame ends it at once
 _GLANCE = 0.02  # seconds between looks at the size trigger while lingering
 
 
-class LaneParts(msgspec.Struct, frozen=True, kw_only=True):
+class LaneParts(msgspec.Struct, frozen=True):
     """What every lane is wired to."""
 
     buffer: PendingLog

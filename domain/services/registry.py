@@ -200,10 +200,12 @@ class _Timed:
             seconds = self._clock.monotonic() - begun
             self._observer(StorageOperated(backend=self._type, operation=operation, seconds=seconds, error=error))
 
-    async def _stream(self, method: Callable[..., AsyncGenerator[Any, None]], *args: Any) -> AsyncIterator[Any]:
+    async def _stream(
+        self, method: Callable[..., AsyncGenerator[Any, None]], *args: Any, **options: Any
+    ) -> AsyncIterator[Any]:
         with self._counted():
             await self._ready()
-            async with aclosing(method(*args)) as portions:
+            async with aclosing(method(*args, **options)) as portions:
                 async for portion in portions:
                     yield portion
 

@@ -79,7 +79,7 @@ class Trail:
             frames = await self._log.read(lane, partition, after, max_bytes=_LOOK_BYTES, wait_seconds=0)
             for frame in frames:
                 if lane in self._followed and frame.sequence <= through:
-                    self._followed[lane].keys.update(_keys(schema, frame))
+                    self._followed[lane].keys.update(keys_of(schema, frame))
                 await asyncio.sleep(0)  # decoding thousands of records at once would hold up the intake
             after = frames[-1].last if frames else through
 
@@ -93,7 +93,7 @@ class _Followed:
         self.keys: set[str] = set()
 
 
-def _keys(schema: RecordSchema, frame: Frame) -> Sequence[str]:
+def keys_of(schema: RecordSchema, frame: Frame) -> Sequence[str]:
     """The keys of a frame's records, but for those that today's rules refuse, which are stored nowhere."""
     try:
         return schema.outline(frame).keys

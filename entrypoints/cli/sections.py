@@ -37,6 +37,7 @@ SECTIONS: Mapping[str, Sequence[Listed]] = {
     "Look": (
         Listed("query", f"{_CLI}.read:query", "List sessions or tasks, filtered and sorted."),
         Listed("get", f"{_CLI}.read:get", "Show one session or task."),
+        Listed("search", f"{_CLI}.search:search", "Find records by the words in their texts."),
         Listed("receipts", f"{_CLI}.read:receipts", "Show what became of an acknowledged batch."),
         Listed("health", f"{_CLI}.operate:health", "Show how a running service is."),
         Listed("stats", f"{_CLI}.operate:stats", "Count the stored records by status, and those that wait."),

@@ -111,6 +111,10 @@ CAUSES: Mapping[str, str] = {
         "More came in than the backend stores, for long enough to pass the soft mark (`buffer.soft_share`, "
         "`buffer.soft_age_seconds`). The client that has most waiting is asked first, so that the others need not be."
     ),
+    "search_incomplete": (
+        "The index is being filled from the backend, or it was away for so long that the journal no longer keeps what "
+        "it lacks (`search.max_lag_bytes`). Searches would miss records that are stored, so none is answered."
+    ),
     "replaying": (
         "After a start the journal of the run before is read once. Until then a read might miss what is acknowledged "
         "there."

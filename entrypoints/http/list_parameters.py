@@ -14,7 +14,7 @@ The control words win over fields of the same name.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from urllib.parse import urlencode
 
 import msgspec
@@ -55,6 +55,7 @@ CONTROLS = (
     "from_date",
     "to_date",
 )
+_DATES = ("from_date", "to_date")
 _LISTS = frozenset({Operator.IN, Operator.NIN, Operator.BETWEEN})
 _LIST_ITEM = re.compile(r"(?:[^,\\]|\\.)*", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
@@ -77,14 +78,12 @@ def parse(collection: Collection, pairs: Pairs, *fixed: Condition) -> ListReques
     Raises InvalidParameter, naming the parameter and what there is; InvalidCursor.
     """
     control = singles([pair for pair in pairs if pair[0] in CONTROLS], CONTROLS)
-    terms = (*fixed, *_filters(collection, pairs), *_dates(control))
-    if len(terms) > MAX_CONDITIONS:
-        raise InvalidParameter(f"A list takes at most {MAX_CONDITIONS} conditions.")
+    conditions = terms(collection, pairs, CONTROLS, fixed)
     sort = query_rules.sort_of(collection, _words(control, "sort_by"), _words(control, "order"))
     fields = query_rules.projection(collection, _words(control, "fields")) if "fields" in control else None
     page, size = _page(control)
     query = Query(
-        filter=And(terms),
+        filter=And(conditions),
         sort=sort,
         limit=size,
         offset=0 if page is None else (page - 1) * size,
@@ -131,22 +130,36 @@ def next_link(path: str, asked: ListRequest, cursor: str) -> str | None:
     return link if len(link) <= MAX_LINK else None
 
 
-def _filters(collection: Collection, pairs: Pairs) -> list[Condition]:
+def terms(
+    collection: Collection, pairs: Pairs, controls: Sequence[str], fixed: Sequence[Condition] = ()
+) -> tuple[Condition, ...]:
+    """The conditions that parameters other than ``controls`` make, and the two dates among these; all must hold.
+
+    Raises InvalidParameter.
+    """
+    control = {name: value for name, value in pairs if name in _DATES}
+    found = (*fixed, *_filters(collection, pairs, controls), *_dates(control))
+    if len(found) > MAX_CONDITIONS:
+        raise InvalidParameter(f"A list takes at most {MAX_CONDITIONS} conditions.")
+    return found
+
+
+def _filters(collection: Collection, pairs: Pairs, controls: Sequence[str]) -> list[Condition]:
     found: dict[str, list[str]] = {}
     for name, value in pairs:
-        if name not in CONTROLS:
+        if name not in controls:
             found.setdefault(name, []).append(value)
-    return [term for name, values in found.items() for term in _conditions(collection, name, values)]
+    return [term for name, values in found.items() for term in _conditions(collection, name, values, controls)]
 
 
-def _conditions(collection: Collection, parameter: str, values: list[str]) -> list[Condition]:
+def _conditions(collection: Collection, parameter: str, values: list[str], controls: Sequence[str]) -> list[Condition]:
     name, _, suffix = parameter.rpartition("__")
     if not name:
         name, suffix = parameter, Operator.EQ.value
     if name not in collection.by_name:
         raise InvalidParameter(
             f"`{parameter[:80]}` is neither a parameter nor a field with an operator. Parameters: "
-            f"{', '.join(CONTROLS)}. Fields: {', '.join(collection.by_name)}."
+            f"{', '.join(controls)}. Fields: {', '.join(collection.by_name)}."
         )
     field = collection.by_name[name]
     operator = query_rules.operator_of(field, suffix)

@@ -10,7 +10,17 @@ from aiohttp import web
 from domain.model.files import FILES
 from domain.model.translation import SESSIONS, TASKS
 from entrypoints.http.call import Call
-from entrypoints.http.handlers import dead_letters, documents, files, probes, receipts, records, system, translation
+from entrypoints.http.handlers import (
+    dead_letters,
+    documents,
+    files,
+    probes,
+    receipts,
+    records,
+    search,
+    system,
+    translation,
+)
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 RESERVED = ("batch", "query", "aggregate", "export")  # words of the API, which win over a record's id
@@ -62,6 +72,7 @@ ROUTES = (
     Route("GET", f"{_FILES}/{{file_id}}", files.file_content, FILES.name),
     Route("DELETE", f"{_FILES}/{{file_id}}", records.delete, FILES.name),
     Route("GET", f"{_FILES}/{{file_id}}/info", records.get, FILES.name),
+    Route("GET", f"{_API}/search", search.find),
     Route("GET", f"{_API}/receipts/{{receipt}}", receipts.status),
     Route("GET", f"{_SYSTEM}/info", system.info),
     Route("GET", f"{_SYSTEM}/health", system.health),
@@ -75,6 +86,7 @@ ROUTES = (
     Route("GET", f"{_SYSTEM}/backends", system.backends),
     Route("GET", f"{_SYSTEM}/routes", system.routes),
     Route("POST", f"{_SYSTEM}/reload", system.reload),
+    Route("POST", f"{_SYSTEM}/search/rebuild", search.rebuild),
     Route("GET", _LETTERS, dead_letters.find),
     Route("DELETE", _LETTERS, dead_letters.purge_many),
     Route("POST", f"{_LETTERS}/replay", dead_letters.replay_many),

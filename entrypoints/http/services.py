@@ -21,6 +21,7 @@ from entrypoints.caching import CachedReads
 from entrypoints.filing import Filing
 from entrypoints.holds import Holds
 from entrypoints.http.body import Bodies
+from entrypoints.searching import Searching
 from ports.ambient import Clock, Ids, Observer
 
 
@@ -51,6 +52,7 @@ class Services:
     dead_letters: DeadLetterService
     filing: Filing
     cache: CachedReads
+    searching: Searching
     observer: Observer
     clock: Clock
     ids: Ids

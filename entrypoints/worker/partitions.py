@@ -7,6 +7,8 @@ import gc
 import logging
 from collections.abc import Callable
 
+import msgspec
+
 from adapters.telemetry.logs import ForeignLogs
 from domain.errors import InvalidConfiguration
 from domain.services.gate import Gate
@@ -62,18 +64,8 @@ def build_worker(container: Container) -> PartitionWorker:
     for collection in container.collections():
         for partition in range(settings.shared_partitions):
             gate = Gate(shared.journal, [collection.name])
-            (lane,) = build_lanes(
-                settings,
-                [collection],
-                container.schemas(),
-                partition=partition,
-                buffer=gate,
-                registry=container.registry(),
-                dead_letters=container.dead_letters(),
-                receipts=container.receipts(),
-                observer=container.observer(),
-                clock=container.clock(),
-            )
+            parts = msgspec.structs.replace(container.parts(), buffer=gate)
+            (lane,) = build_lanes(settings, [collection], container.schemas(), parts, partition)
             partitions.append(DrainedPartition(lane, gate))
     return PartitionWorker(
         partitions,

@@ -17,9 +17,11 @@ from adapters.memory.idempotency_keys import MemoryIdempotencyKeys
 from adapters.memory.object_store import MemoryObjectStore
 from adapters.memory.receipts import MemoryReceipts
 from adapters.memory.revision_ceiling import MemoryRevisionCeiling
+from adapters.memory.search_index import MemorySearchIndex
 from adapters.redis.server import RedisServer
 from adapters.redis.state import RedisState
 from adapters.sqlite.backend import SqliteBackend
+from adapters.sqlite.search_index import SqliteSearchIndex
 from adapters.sqlite.state import StateStore
 from adapters.system.clock import SystemClock
 from domain.model.built_in import BUILT_IN
@@ -86,4 +88,9 @@ STATES: dict[str, Callable[[Path], Any]] = {
 OBJECT_STORES: dict[str, Callable[[Path], Any]] = {
     "memory": lambda folder: MemoryObjectStore(SystemClock()),
     "localdisk": lambda folder: LocalDiskObjectStore(folder / "objects"),
+}
+
+SEARCH_INDEXES: dict[str, Callable[[Path], Any]] = {
+    "memory": lambda folder: MemorySearchIndex(),
+    "sqlite": lambda folder: SqliteSearchIndex(folder / "search.db", BUILT_IN),
 }

@@ -48,12 +48,13 @@ async def health(call: Call) -> web.Response:
     well = all(found.healthy for found in backends.values()) and not any(
         lane.paused or lane.lost for lane in lanes.values()
     )
-    objects, cache = await services.filing.watch.health(), await services.cache.health()
+    objects, cache, search = await services.filing.watch.health(), await services.cache.health(), await _search(call)
     well = (
         well
         and letters is not None
         and not letters["full"]
         and all(store is None or store.healthy for store in (objects, cache))
+        and (search is None or search["healthy"])
     )
     answer = {
         "status": ("ok" if well else "degraded") if services.buffer.accepting else "not_ready",
@@ -61,6 +62,7 @@ async def health(call: Call) -> web.Response:
         "backends": {name: _shown(status) for name, status in backends.items()},
         "objects": None if objects is None else _shown(objects),
         "cache": None if cache is None else _shown(cache),
+        "search": search,
         "collections": lanes,
         "dead_letters": letters,
     }
@@ -169,6 +171,18 @@ async def _letters(call: Call) -> Document | None:
         return letter_wire.filling(await call.services.dead_letters.level())
     except PersistenceError:
         return None
+
+
+async def _search(call: Call) -> Document | None:
+    """How the index is, and how far it is behind each collection; None where there is none."""
+    service = call.services.searching.service
+    status = await service.health()
+    if status is None:
+        return None
+    feeds = await service.states()
+    well = status.healthy and all(feed.state == "following" and feed.last_error is None for feed in feeds.values())
+    shown: Document = msgspec.to_builtins(_shown(status))
+    return shown | {"healthy": well, "collections": feeds}
 
 
 def _shown(status: HealthStatus) -> HealthStatus:

@@ -11,9 +11,20 @@ from domain import errors
 from domain.errors import PersistenceError
 from entrypoints.http import idempotency
 from entrypoints.http.call import Call
-from entrypoints.http.handlers import dead_letters, documents, files, probes, receipts, records, system, translation
+from entrypoints.http.handlers import (
+    dead_letters,
+    documents,
+    files,
+    probes,
+    receipts,
+    records,
+    search,
+    system,
+    translation,
+)
 from entrypoints.http.media import JSON, MERGE_PATCH, NDJSON, OCTETS
 from entrypoints.http.openapi import parameters, shapes
+from entrypoints.http.openapi import search as searches
 from entrypoints.http.pages import HTML
 from entrypoints.http.upload import FORM
 from entrypoints.http.wire import Document
@@ -206,6 +217,25 @@ OPERATIONS: Mapping[Handler, Operation] = {
             errors.AbilityMissing,
             *READ,
         ),
+    ),
+    search.find: Operation(
+        tag="search",
+        answer=searches.SearchPage,
+        parameters=searches.PARAMETERS,
+        problems=(
+            errors.InvalidCursor,
+            errors.UnknownCollection,
+            errors.AbilityMissing,
+            errors.SearchIncomplete,
+            *SETTLED,
+        ),
+    ),
+    search.rebuild: Operation(
+        tag="search",
+        answer=searches.Rebuilding,
+        status=202,
+        parameters=(searches.REBUILT,),
+        problems=(errors.UnknownCollection, errors.AbilityMissing),
     ),
     receipts.status: Operation(
         tag="receipts",

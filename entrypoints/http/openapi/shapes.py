@@ -14,6 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 from domain.model.lanes import LaneState
 from domain.model.receipts import ReceiptState
 from domain.model.records import HealthStatus, Verdict
+from domain.services.search_feed import FeedState
 
 Count = Annotated[int, Meta(ge=0)]
 Instant = Annotated[datetime, Meta(description="RFC 3339 in UTC, six fraction digits.")]
@@ -237,6 +238,15 @@ class PurgedLetters(Shape, frozen=True, kw_only=True):
     purged: Count
 
 
+class SearchHealth(Shape, frozen=True, kw_only=True):
+    """How the search index is."""
+
+    healthy: bool
+    detail: str
+    latency_seconds: float
+    collections: Annotated[dict[str, FeedState], Meta(description="How far it is behind each.")]
+
+
 class Health(Shape, frozen=True, kw_only=True):
     """How the journal and every backend are."""
 
@@ -245,6 +255,7 @@ class Health(Shape, frozen=True, kw_only=True):
     backends: dict[str, HealthStatus]
     objects: Annotated[HealthStatus | None, Meta(description="The store of files; null where none are kept.")]
     cache: Annotated[HealthStatus | None, Meta(description="The cache of lists; null where there is none.")]
+    search: Annotated[SearchHealth | None, Meta(description="The search index; null where there is none.")]
     collections: dict[str, LaneState]
     dead_letters: LetterLevel | None
 

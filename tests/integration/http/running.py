@@ -21,6 +21,7 @@ from adapters.memory.idempotency_keys import MemoryIdempotencyKeys
 from adapters.memory.object_store import MemoryObjectStore
 from adapters.memory.receipts import MemoryReceipts
 from adapters.memory.revision_ceiling import MemoryRevisionCeiling
+from adapters.memory.search_index import MemorySearchIndex
 from adapters.memory.write_buffer import MemoryWriteBuffer
 from adapters.system.clock import SystemClock
 from adapters.system.ids import SystemIds
@@ -42,6 +43,7 @@ from domain.services.receipts import ReceiptService
 from domain.services.recovery import RecoveryService
 from domain.services.revisions import RevisionIssuer
 from domain.services.schema import Schemas
+from domain.services.search_feed import READER
 from domain.services.trail import Trail
 from entrypoints.backends import Backends
 from entrypoints.caching import CachedReads
@@ -51,6 +53,7 @@ from entrypoints.http.app import create_app
 from entrypoints.http.body import Bodies
 from entrypoints.http.server import HttpServer
 from entrypoints.http.services import About, Services
+from entrypoints.searching import Searching
 from entrypoints.sections import ConfiguredBackend, ObjectSettings
 from entrypoints.settings import Settings
 from ports.backend_type import BackendSettings, BackendType
@@ -137,20 +140,22 @@ async def running(
     backend: Any = None,
     objects: Any = None,
     limits: ObjectSettings = LIMITS,
+    index: Any = None,
     **server: Any,
 ) -> AsyncIterator[Running]:
-    """A service for one test."""
+    """A service for one test; ``index``: False for none."""
     observed = Observed()
     backend = backend or MemoryBackend()
     objects = objects or MemoryObjectStore(SystemClock())
-    services, log, letters = build(policy, bodies or Bodies(), backend, observed, objects, limits)
+    index = MemorySearchIndex() if index is None else index or None
+    services, log, letters = build(policy, bodies or Bodies(), backend, observed, objects, limits, index)
     http = HttpServer(partial(create_app, services), port=0, finish_seconds=1.0, **server)
     await services.buffer.start()
     await services.flush.start()
     await http.open()
     await http.listen()
     try:
-        async with aiohttp.ClientSession(http.url) as client:
+        async with services.searching.running(), aiohttp.ClientSession(http.url) as client:
             yield Running(http, services, backend, observed, client, letters)
     finally:
         await http.close()
@@ -167,13 +172,15 @@ def build(
     observed: Observed,
     objects: Any,
     limits: ObjectSettings,
+    index: Any,
 ) -> tuple[Services, MemoryWriteBuffer, MemoryDeadLetters]:
     clock, schemas, receipts = SystemClock(), Schemas(BUILT_IN), MemoryReceipts()
     given = BackendType(BackendSettings, lambda *_: backend, alone=True)
     settings = Settings(backends={"main": ConfiguredBackend("memory", given, BackendSettings())})
     backends = Backends(settings, BUILT_IN, observed, clock)
     registry = backends.registry
-    kept = MemoryWriteBuffer([collection.name for collection in BUILT_IN])
+    readers = ("primary", READER) if index else ("primary",)
+    kept = MemoryWriteBuffer([collection.name for collection in BUILT_IN], readers=readers)
     issuer = RevisionIssuer(MemoryRevisionCeiling(), clock)
     keys = LogKeys(MemoryIdempotencyKeys(), clock)
     idempotency, log = Idempotency(keys, clock), KeyedLog(kept, keys)
@@ -213,6 +220,7 @@ def build(
             *(Settings(objects=limits), schemas, changes, query, buffer, letters, observed, SystemIds(), clock, objects)
         ),
         cache=cache,
+        searching=Searching(settings, schemas, registry, query, buffer, kept, observed, index),
         receipts=ReceiptService([c.name for c in BUILT_IN], log, receipts, issuer),
         observer=observed,
         clock=clock,

@@ -20,7 +20,7 @@ HELD_AND_FLUSHED = "60"  # seconds: a change waits until a hold of its collectio
 async def test_the_service_keeps_to_its_description_whatever_is_sent(tmp_path: Path) -> None:
     """About 3,000 requests, right and wrong: no server error, and no answer that the description does not have."""
     tool = Path(sys.executable).with_name("schemathesis")
-    async with Service(tmp_path) as service:
+    async with Service(tmp_path, settings={"PERSISTENCE__SEARCH__TYPE": "sqlite"}) as service:
         run = await asyncio.create_subprocess_exec(
             *(tool, "--config-file", SETTINGS, "run", f"{service.url}/openapi.json"),
             *("--phases", PHASES, "--max-examples", "15", "--seed", "1", "--request-timeout", HELD_AND_FLUSHED),

@@ -1,0 +1,165 @@
+"""Everything worth logging, counting or tracing, as one tagged union: services report, adapters decide what to do."""
+
+from __future__ import annotations
+
+from domain.model.observations.beside import (
+    CacheAsked,
+    CacheFailed,
+    CacheLost,
+    CacheRegained,
+    ObjectStoreLost,
+    ObjectStoreRegained,
+    OrphansCollected,
+    SearchIndexBehind,
+    SearchIndexFilled,
+    SearchIndexLost,
+    SearchIndexRegained,
+    SearchMeasured,
+    SweepFailed,
+)
+from domain.model.observations.flushing import (
+    BackendAbsent,
+    BackendLost,
+    BackendRegained,
+    BatchFlushed,
+    CollectionPaused,
+    DeadLettersMeasured,
+    DeadLettersPurged,
+    DeadLettersReplayed,
+    FlushFailed,
+    FlushRecovered,
+    LaneMeasured,
+    RecordDeadLettered,
+    RecordsDiscarded,
+    StorageOperated,
+)
+from domain.model.observations.journaling import (
+    BufferLost,
+    BufferMeasured,
+    FrameQuarantined,
+    JournalBroken,
+    LogReplayed,
+    PartitionLost,
+    PartitionTaken,
+    TornTailCut,
+)
+from domain.model.observations.requests import (
+    RecordsAccepted,
+    RequestFailed,
+    RequestServed,
+)
+from domain.model.observations.root import (
+    Observed,
+    Trace,
+)
+from domain.model.observations.running import (
+    ConfigurationReloaded,
+    ReloadRefused,
+    ServiceStarted,
+    ServiceStarting,
+    ServiceStopped,
+    UncleanStart,
+    WorkerEnded,
+    WorkerStarted,
+)
+
+Observation = (
+    RequestServed
+    | RequestFailed
+    | RecordsAccepted
+    | BufferMeasured
+    | BatchFlushed
+    | FlushFailed
+    | FlushRecovered
+    | CollectionPaused
+    | BackendAbsent
+    | BackendLost
+    | BackendRegained
+    | LaneMeasured
+    | RecordDeadLettered
+    | DeadLettersMeasured
+    | DeadLettersReplayed
+    | DeadLettersPurged
+    | RecordsDiscarded
+    | WorkerStarted
+    | WorkerEnded
+    | StorageOperated
+    | FrameQuarantined
+    | TornTailCut
+    | JournalBroken
+    | BufferLost
+    | PartitionTaken
+    | PartitionLost
+    | LogReplayed
+    | ServiceStarting
+    | UncleanStart
+    | ServiceStarted
+    | ServiceStopped
+    | ObjectStoreLost
+    | ObjectStoreRegained
+    | OrphansCollected
+    | SweepFailed
+    | CacheAsked
+    | CacheFailed
+    | CacheLost
+    | CacheRegained
+    | SearchIndexLost
+    | SearchIndexRegained
+    | SearchIndexBehind
+    | SearchIndexFilled
+    | SearchMeasured
+    | ConfigurationReloaded
+    | ReloadRefused
+)
+
+__all__ = [
+    "BackendAbsent",
+    "BackendLost",
+    "BackendRegained",
+    "BatchFlushed",
+    "BufferLost",
+    "BufferMeasured",
+    "CacheAsked",
+    "CacheFailed",
+    "CacheLost",
+    "CacheRegained",
+    "CollectionPaused",
+    "ConfigurationReloaded",
+    "DeadLettersMeasured",
+    "DeadLettersPurged",
+    "DeadLettersReplayed",
+    "FlushFailed",
+    "FlushRecovered",
+    "FrameQuarantined",
+    "JournalBroken",
+    "LaneMeasured",
+    "LogReplayed",
+    "ObjectStoreLost",
+    "ObjectStoreRegained",
+    "Observation",
+    "Observed",
+    "OrphansCollected",
+    "PartitionLost",
+    "PartitionTaken",
+    "RecordDeadLettered",
+    "RecordsAccepted",
+    "RecordsDiscarded",
+    "ReloadRefused",
+    "RequestFailed",
+    "RequestServed",
+    "SearchIndexBehind",
+    "SearchIndexFilled",
+    "SearchIndexLost",
+    "SearchIndexRegained",
+    "SearchMeasured",
+    "ServiceStarted",
+    "ServiceStarting",
+    "ServiceStopped",
+    "StorageOperated",
+    "SweepFailed",
+    "TornTailCut",
+    "Trace",
+    "UncleanStart",
+    "WorkerEnded",
+    "WorkerStarted",
+]

@@ -1,0 +1,36 @@
+"""Requests, and what they brought."""
+
+from __future__ import annotations
+
+from domain.model.observations.root import Observed
+
+
+class RequestServed(Observed, frozen=True, kw_only=True, tag=True):
+    """An HTTP request was answered."""
+
+    method: str
+    endpoint: str  # route template, never the path itself
+    status: int
+    seconds: float
+    request_id: str
+    user_id: str | None = None
+    session_id: str | None = None
+    error: str | None = None  # stable code of the problem answered
+
+
+class RequestFailed(Observed, frozen=True, kw_only=True, tag=True):
+    """A request met a bug; the only place where a traceback is reported."""
+
+    method: str
+    endpoint: str
+    request_id: str
+    traceback: str
+
+
+class RecordsAccepted(Observed, frozen=True, kw_only=True, tag=True):
+    """A request's records are durable in the pending log."""
+
+    collection: str
+    noun: str
+    count: int
+    payload_bytes: int

@@ -1,0 +1,58 @@
+"""The process, its workers and its configuration."""
+
+from __future__ import annotations
+
+from domain.model.observations.root import Observed
+
+
+class ServiceStarting(Observed, frozen=True, kw_only=True, tag=True):
+    """The service knows its number; what a former run left pending is indexed from here on."""
+
+    instance: int
+
+
+class UncleanStart(Observed, frozen=True, kw_only=True, tag=True):
+    """The run before this one on the same folder did not end by itself: it was killed, or the power went."""
+
+
+class ServiceStarted(Observed, frozen=True, kw_only=True, tag=True):
+    """The service answers."""
+
+    url: str
+    instance: int
+
+
+class ServiceStopped(Observed, frozen=True, kw_only=True, tag=True):
+    """The service ended on purpose."""
+
+    exit_code: int
+    left_in_journal: int
+
+
+class ConfigurationReloaded(Observed, frozen=True, kw_only=True, tag=True):
+    """Other backends or routes serve from here on."""
+
+    generation: int
+    opened: tuple[str, ...]  # backends that are new or changed
+    closed: tuple[str, ...]
+    needs_restart: tuple[str, ...]  # changed keys that only a restart heeds
+
+
+class ReloadRefused(Observed, frozen=True, kw_only=True, tag=True):
+    """A new configuration was no good; nothing has changed."""
+
+    error: str  # stable code
+    detail: str
+
+
+class WorkerStarted(Observed, frozen=True, kw_only=True, tag=True):
+    """The worker process has opened its backends and begins to drain."""
+
+    pid: int
+
+
+class WorkerEnded(Observed, frozen=True, kw_only=True, tag=True):
+    """The worker process ended although nobody asked it to; it is started again."""
+
+    reason: str
+    retry_in_seconds: float

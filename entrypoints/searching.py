@@ -1,0 +1,83 @@
+"""How records are found by their words, by the configuration; none of it does I/O."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from adapters.sqlite.search_index import SqliteSearchIndex
+from domain.model.built_in import BUILT_IN
+from domain.services.buffer import BufferManager
+from domain.services.ending import ended
+from domain.services.query import QueryService
+from domain.services.registry import StorageBackendRegistry
+from domain.services.schema import Schemas
+from domain.services.search import SearchService
+from domain.services.search_feed import SearchFeed
+from entrypoints.settings import Settings
+from ports.ambient import Observer
+from ports.resource import Resource
+from ports.search_index import SearchIndex
+from ports.write_buffer import PendingLog
+
+
+class OpenableSearchIndex(SearchIndex, Resource, Protocol):
+    """A search index as it is built: closed, and without any I/O."""
+
+
+class Searching:
+    """Everything that a search needs."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        schemas: Schemas,
+        registry: StorageBackendRegistry,
+        query: QueryService,
+        buffer: BufferManager,
+        log: PendingLog,
+        observer: Observer,
+        index: OpenableSearchIndex | None = None,
+    ) -> None:
+        """``buffer``: whose number names the log; ``index``: instead of the one that is configured."""
+
+        def origin() -> str:
+            return str(buffer.instance)
+
+        index, lag = index or build_index(settings), settings.search.max_lag_bytes
+        self._index, self._feeds = index, list[SearchFeed]()
+        if index is not None:
+            self._feeds = [
+                SearchFeed(each, schemas.of(each.name), log, index, registry, observer, origin, max_lag_bytes=lag)
+                for each in BUILT_IN
+                if each.searchable
+            ]
+        self.service = SearchService(self._index, self._feeds, query, log)
+
+    async def open(self) -> None:
+        """Open the index. Raises StartFailure."""
+        if self._index is not None:
+            await self._index.open()
+
+    async def close(self) -> None:
+        """Close the index."""
+        if self._index is not None:
+            await self._index.close()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Follow the log in the background."""
+        tasks = [asyncio.create_task(feed.run(), name=f"search {feed.collection.name}") for feed in self._feeds]
+        try:
+            yield
+        finally:
+            await ended(*tasks)
+
+
+def build_index(settings: Settings) -> OpenableSearchIndex | None:
+    """The search index; None where there is none."""
+    if settings.search.type == "off":
+        return None
+    return SqliteSearchIndex(settings.search_file, BUILT_IN)

@@ -1,0 +1,265 @@
+"""The index follows what the backend has stored, waits for nobody, and delays nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from adapters.memory.backend import MemoryBackend
+from adapters.memory.search_index import MemorySearchIndex
+from adapters.memory.write_buffer import MemoryWriteBuffer
+from domain.errors import BackendUnavailable, SearchIncomplete
+from domain.model.built_in import BUILT_IN
+from domain.model.frames import FrameDraft
+from domain.model.observations import (
+    SearchIndexBehind,
+    SearchIndexFilled,
+    SearchIndexLost,
+    SearchIndexRegained,
+    SearchMeasured,
+)
+from domain.model.search import IndexPosition, SearchQuery
+from domain.model.translation import TASKS
+from domain.services import search_feed as module
+from domain.services.ending import ended
+from domain.services.registry import NamedBackend, StorageBackendRegistry
+from domain.services.schema import Schemas
+from domain.services.search_feed import READER, SearchFeed
+from tests.unit.domain.services.house import START, SteppingClock, task
+
+LANE = TASKS.name
+LAG = 10_000  # bytes
+
+
+class FaultyIndex(MemorySearchIndex):
+    """An index that a test takes away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.error: Exception | None = None
+        self.cleared = 0
+
+    async def position(self, collection):
+        self._check()
+        return await super().position(collection)
+
+    async def clear(self, collection):
+        self._check()
+        self.cleared += 1
+        await super().clear(collection)
+
+    async def index(self, collection, records, position=None):
+        self._check()
+        await super().index(collection, records, position)
+
+    def _check(self):
+        if self.error is not None:
+            raise self.error
+
+
+class Rig:
+    """A log, a backend that a test writes, an index, and the feed between them."""
+
+    def __init__(self) -> None:
+        self.schemas = Schemas(BUILT_IN)
+        self.log = MemoryWriteBuffer([LANE], readers=("primary", READER))
+        self.backend = MemoryBackend()
+        self.index = FaultyIndex()
+        self.seen = []
+        routes = dict.fromkeys([collection.name for collection in BUILT_IN], "main")
+        named = [NamedBackend("main", "memory", self.backend)]
+        self.registry = StorageBackendRegistry(named, routes, BUILT_IN, lambda _: None, SteppingClock())
+        self.tasks = []
+        self.revision = 0
+        self.feed = self.start()
+
+    def start(self, origin="7"):
+        feed = SearchFeed(
+            *(TASKS, self.schemas.of(LANE), self.log, self.index, self.registry, self.seen.append, lambda: origin),
+            max_lag_bytes=LAG,
+        )
+        self.tasks.append(asyncio.create_task(feed.run()))
+        return feed
+
+    async def stop(self):
+        await ended(*self.tasks)
+        self.tasks.clear()
+
+    async def accept(self, *records) -> int:
+        self.revision += 1000
+        payload = json.dumps(records).encode()
+        draft = FrameDraft(accepted_at=START, first_revision=self.revision, count=len(records), payload=payload)
+        return (await self.log.append(LANE, draft)).last
+
+    async def store(self, *, refused=()):
+        """What the drain does."""
+        done = (await self.log.depth(LANE)).committed
+        for frame in await self.log.read(LANE, 0, done, max_bytes=10**9, wait_seconds=0):
+            records = [each for each in self.schemas.of(LANE).records(frame) if each.key not in refused]
+            await self.backend.write(TASKS, records)
+            await self.log.commit(LANE, 0, "primary", frame.last)
+
+    async def write(self, *records) -> int:
+        last = await self.accept(*records)
+        await self.store()
+        return last
+
+    async def found(self, word) -> list[str]:
+        return [hit.key for hit in (await self.index.search(TASKS, SearchQuery(words=(word,), limit=100))).hits]
+
+    def told(self, kind):
+        return [each for each in self.seen if isinstance(each, kind)]
+
+    async def until(self, holds):
+        async with asyncio.timeout(30):
+            while not (await holds() if asyncio.iscoroutinefunction(holds) else holds()):  # noqa: ASYNC110
+                await asyncio.sleep(0.005)  # no event tells
+
+    async def until_is(self, state):
+        async def holds():
+            return (await self.feed.state()).state == state
+
+        await self.until(holds)
+
+
+@pytest.fixture
+async def rig(monkeypatch):
+    for name, seconds in (
+        ("_IDLE_SECONDS", 0.05),
+        ("_GLANCE", 0.01),
+        ("_GIVEN_UP_SECONDS", 0.02),
+        ("_PAUSES", (0.01,)),
+    ):
+        monkeypatch.setattr(module, name, seconds)
+    rig = Rig()
+    yield rig
+    await rig.stop()
+    await rig.log.close()
+
+
+async def test_a_new_index_is_filled_and_then_follows(rig):
+    await rig.stop()
+    rig.index, rig.seen = FaultyIndex(), []
+    await rig.write(*[task(f"t{i}", source_text="old word") for i in range(2500)])
+    rig.feed = rig.start()
+    await rig.until(lambda: rig.told(SearchIndexFilled))
+    assert [(told.collection, told.records) for told in rig.told(SearchIndexFilled)] == [(LANE, 2500)]
+    last = await rig.write(task("new", source_text="new word"))
+    await asyncio.wait_for(rig.feed.reach(last), 30)
+    assert await rig.found("new") == ["new"]
+    assert len(await rig.found("word")) == 100
+    assert (await rig.feed.state()).records == 0
+    assert rig.told(SearchMeasured)[-1] == SearchMeasured(collection=LANE, records=0, complete=True)
+
+
+async def test_what_is_not_stored_is_not_shown(rig):
+    last = await rig.write(task("a", source_text="first word"))
+    await asyncio.wait_for(rig.feed.reach(last), 30)
+    last = await rig.accept(task("b", source_text="second word"), task("bad", source_text="third word"))
+    await asyncio.sleep(0.2)  # many looks: they find it in the log and leave it there
+    assert await rig.found("word") == ["a"]
+    await rig.store(refused=("bad",))
+    await asyncio.wait_for(rig.feed.reach(last), 30)
+    assert sorted(await rig.found("word")) == ["a", "b"]
+
+
+async def test_an_index_that_is_away_delays_nobody_and_misses_nothing(rig):
+    await asyncio.wait_for(rig.feed.reach(await rig.write(task("a", source_text="word"))), 30)
+    rig.index.error = BackendUnavailable("The index is away.")
+    last = await rig.write(task("b", source_text="word"))
+    await rig.until(lambda: rig.told(SearchIndexLost))
+    state = await rig.feed.state()
+    assert (state.state, state.records, state.last_error) == ("following", 1, "The index is away.")
+    rig.index.error = None
+    await asyncio.wait_for(rig.feed.reach(last), 30)
+    assert sorted(await rig.found("word")) == ["a", "b"]
+    assert (len(rig.told(SearchIndexLost)), len(rig.told(SearchIndexRegained))) == (1, 1)
+    assert (await rig.feed.state()).last_error is None
+
+
+async def test_a_bug_in_an_index_does_not_end_the_feed(rig):
+    await asyncio.wait_for(rig.feed.reach(await rig.write(task("a", source_text="word"))), 30)
+    rig.index.error = ZeroDivisionError("an odd record")
+    last = await rig.write(task("b", source_text="word"))
+    await rig.until(lambda: rig.told(SearchIndexLost))
+    assert rig.told(SearchIndexLost)[0].detail == "ZeroDivisionError: an odd record"
+    rig.index.error = None
+    await asyncio.wait_for(rig.feed.reach(last), 30)
+
+
+async def test_an_index_that_is_away_for_too_long_lets_the_log_go(rig):
+    await asyncio.wait_for(rig.feed.reach(await rig.write(task("a", source_text="word"))), 30)
+    rig.index.error = BackendUnavailable("The index is away.")
+    last = await rig.write(*[task(f"t{i}", source_text="word" * 10) for i in range(200)])
+    await rig.until_is("rebuild")
+    assert [told.records for told in rig.told(SearchIndexBehind)] == [200]
+    assert (await rig.log.depth(LANE, READER)).committed == last
+    rig.index.error = None
+    await rig.write(task("later", source_text="word"))
+    with pytest.raises(SearchIncomplete, match="persistence search rebuild"):
+        rig.feed.check()
+
+    async def freed():
+        return not (await rig.log.depth(LANE, READER)).records
+
+    await rig.until(freed)  # and goes on letting it go, while nobody has asked for a rebuild
+    rig.feed.rebuild()
+    await rig.until_is("following")
+    rig.feed.check()
+    assert (await rig.index.search(TASKS, SearchQuery(words=("word",)))).total == 202
+    assert (rig.index.cleared, len(rig.told(SearchIndexFilled))) == (2, 2)
+
+
+async def test_the_next_run_goes_on_where_this_one_ended(rig):
+    await asyncio.wait_for(rig.feed.reach(await rig.write(task("a", source_text="word"))), 30)
+    await rig.stop()
+    last = await rig.write(task("b", source_text="word"))
+    rig.feed = rig.start()
+    await asyncio.wait_for(rig.feed.reach(last), 30)
+    assert sorted(await rig.found("word")) == ["a", "b"]
+    assert rig.index.cleared == 1
+
+
+@pytest.mark.parametrize("position", [IndexPosition("8", 1), IndexPosition("7", 0), IndexPosition("7", 9)])
+async def test_a_position_that_is_not_of_this_log_asks_for_a_rebuild(rig, position):
+    await asyncio.wait_for(rig.feed.reach(await rig.write(task("a", source_text="word"))), 30)
+    await rig.stop()
+    await rig.index.index(TASKS, [], position)
+    rig.feed = rig.start()
+    await rig.until_is("rebuild")
+    rig.feed.rebuild()
+    await rig.until_is("following")
+    assert await rig.index.position(TASKS) == IndexPosition("7", 1)
+
+
+async def test_a_fill_that_was_broken_off_begins_anew(rig):
+    await rig.stop()
+    await rig.write(*[task(f"t{i}", source_text="word") for i in range(1500)])
+    await rig.index.clear(TASKS)
+    cleared, taken = rig.index.cleared, rig.index.index
+
+    async def once(collection, records, position=None):
+        await taken(collection, records, position)
+        rig.index.error, rig.index.index = BackendUnavailable("gone"), taken
+
+    rig.index.index = once
+    rig.feed = rig.start()
+    await rig.until(lambda: rig.told(SearchIndexLost))
+    await rig.write(task("meanwhile", source_text="word"))
+    with pytest.raises(SearchIncomplete, match="being filled"):
+        rig.feed.check()
+    rig.index.error = None
+    await rig.until_is("following")
+    assert rig.index.cleared == cleared + 2
+    assert (await rig.index.search(TASKS, SearchQuery(words=("word",)))).total == 1501
+
+
+async def test_a_rebuild_is_heeded_while_nothing_is_written(rig):
+    await asyncio.wait_for(rig.feed.reach(await rig.write(task("a", source_text="word"))), 30)
+    rig.index._tables.clear()
+    assert await rig.found("word") == []
+    rig.feed.rebuild()
+    await rig.until_is("following")
+    assert await rig.found("word") == ["a"]
