@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol
 
-from domain.errors import BackendUnavailable, PersistenceError
+from domain.errors import BackendUnavailable, PersistenceError, UnexpectedFailure
 from domain.model.observations import ObjectStoreLost, ObjectStoreRegained, OrphansCollected, SweepFailed
 from domain.model.records import HealthStatus
 from domain.services.ending import ended
@@ -75,11 +75,7 @@ class StoreWatch:
 
     async def _look(self, objects: OpenableObjectStore) -> None:
         while True:
-            status = await objects.health_check()
-            if not status.healthy:
-                with suppress(PersistenceError):  # its health says what is wrong
-                    await objects.open()
-                    status = await objects.health_check()
+            status = await _looked_at(objects)
             if status.healthy is not self._is_there:
                 self._is_there = status.healthy
                 self._observer((ObjectStoreRegained if status.healthy else ObjectStoreLost)(detail=status.detail))
@@ -90,8 +86,26 @@ class StoreWatch:
             await asyncio.sleep(self._sweep_seconds)
             try:
                 swept = await sweeper.sweep(self._instance())
-            except PersistenceError as error:
-                self._observer(SweepFailed(error=error.code, detail=error.detail))
+            except Exception as error:  # a bug, too, must not end the watch
+                known = error if isinstance(error, PersistenceError) else UnexpectedFailure(_bug(error))
+                self._observer(SweepFailed(error=known.code, detail=known.detail))
                 continue
             if swept.removed:
                 self._observer(OrphansCollected(seen=swept.seen, removed=swept.removed, freed_bytes=swept.freed_bytes))
+
+
+async def _looked_at(objects: OpenableObjectStore) -> HealthStatus:
+    """How a store is, opened where it was not; never raises, for nobody would look again."""
+    try:
+        status = await objects.health_check()
+        if not status.healthy:
+            with suppress(PersistenceError):  # its health says what is wrong
+                await objects.open()
+                status = await objects.health_check()
+    except Exception as error:
+        return HealthStatus(healthy=False, detail=_bug(error), latency_seconds=0.0)
+    return status
+
+
+def _bug(error: Exception) -> str:
+    return f"The watch over the object store met a bug: {type(error).__name__}: {error}"

@@ -10,6 +10,7 @@ from datetime import UTC
 import msgspec
 
 from domain.errors import (
+    AbilityMissing,
     DeadLetterNotFound,
     InvalidRecords,
     MalformedBody,
@@ -35,13 +36,14 @@ from domain.services.flush import FlushEngine
 from domain.services.letter_replay import Again, again, outcome
 from domain.services.registry import StorageBackendRegistry
 from domain.services.schema import Schemas
+from ports.abilities import ConditionalWrites
 from ports.ambient import Clock, Observer
 from ports.dead_letters import DeadLetters
 from ports.receipts import Receipts
 
 _AT_ONCE = 64  # letters journaled together: they share an fsync, and are then removed together
 _PURGED_AT_ONCE = 1000
-_STILL_BAD = (InvalidRecords, MalformedBody, PayloadTooLarge, UnknownCollection)
+_STILL_BAD = (AbilityMissing, InvalidRecords, MalformedBody, PayloadTooLarge, UnknownCollection)
 
 
 class DeadLetterService:
@@ -106,7 +108,8 @@ class DeadLetterService:
         """Journal a letter's record again in its version, and wait ``timeout`` seconds for what becomes of it.
 
         ``edited``: JSON of a whole record to take its place: a write of the same time, with a revision of its own.
-        Raises DeadLetterNotFound, NotReplayable, InvalidRecords, Unavailable.
+        Raises DeadLetterNotFound, NotReplayable, InvalidRecords, Unavailable, AbilityMissing where it is a conditional
+        write and its collection has been moved to a backend that has none.
         """
         async with self._removing:
             letter = await self.get(letter_id)
@@ -167,6 +170,8 @@ class DeadLetterService:
 
     async def _journal(self, letter: DeadLetter, edited: bytes | None, origin: Origin) -> Again:
         collection = self._collection(letter)
+        if letter.base_revision is not None:
+            self._registry.ability(collection, ConditionalWrites)
         schema, now = self._schemas.of(letter.lane), self._clock.now()
         return await again(letter, edited, collection, schema, self._buffer, now=now, origin=origin)
 

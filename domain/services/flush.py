@@ -177,9 +177,9 @@ class FlushEngine:
         return (await self._depth(place)).committed
 
     async def _end(self, place: Place) -> None:
-        task = self._tasks.pop(place, None)
-        if task is not None:
-            await ended(task)
+        if place in self._tasks:
+            await ended(self._tasks[place])  # it stays known until then: who is hurried out of this waits for it anew
+            del self._tasks[place]
 
     async def _run(self, place: Place) -> None:
         await self._follower.replayed(place[0])

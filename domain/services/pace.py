@@ -6,6 +6,7 @@ import random
 from typing import NamedTuple
 
 from domain.errors import (
+    AbilityMissing,
     BackendContended,
     BackendCorrupt,
     BackendError,
@@ -55,7 +56,7 @@ class SizeTrigger:
 
 def is_structural(error: Exception) -> bool:
     """Whether only an operator can mend it: the collection pauses. So it does where nobody knows what to make of it."""
-    return isinstance(error, SchemaMismatch | BackendCorrupt | DeadLettersFull) or is_unknown(error)
+    return isinstance(error, SchemaMismatch | BackendCorrupt | DeadLettersFull | AbilityMissing) or is_unknown(error)
 
 
 def is_unknown(error: Exception) -> bool:

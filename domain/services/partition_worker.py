@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
+import msgspec
+
 from domain.errors import PersistenceError
 from domain.model.frames import BufferDepth
 from domain.model.lanes import LaneState
@@ -31,6 +33,7 @@ class DrainedPartition:
         self.lane = lane
         self.gate = gate
         self.leaving = asyncio.Event()
+        self.progress = Progress()  # since it was taken
 
     @property
     def name(self) -> str:
@@ -41,6 +44,12 @@ class DrainedPartition:
     def partition(self) -> int:
         """Its partition."""
         return self.lane.partition
+
+    @property
+    def state(self) -> LaneState:
+        """How it fares, a bug that its drain has met included."""
+        state = self.lane.state
+        return msgspec.structs.replace(state, last_error=state.last_error or self.progress.trouble)
 
 
 class PartitionWorker:
@@ -75,7 +84,7 @@ class PartitionWorker:
 
     def states(self) -> Mapping[str, LaneState]:
         """How the collections fare whose partitions are held here."""
-        return worst((each.name, each.lane.state) for each in self._held)
+        return worst((each.name, each.state) for each in self._held)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Drain until ``stopping`` is set; then finish the batches in hand and give all leases back."""
@@ -133,7 +142,7 @@ class PartitionWorker:
     async def _own(self, each: DrainedPartition) -> None:
         """Drain under a lease until it is lost or to be given back."""
         self._observer(PartitionTaken(collection=each.name, partition=each.partition))
-        progress = Progress()
+        progress = each.progress = Progress()
 
         async def watermark() -> int:
             return (await self._depth(each)).committed
@@ -163,7 +172,7 @@ class PartitionWorker:
         renewed = self._clock.monotonic()
         while not done():
             try:
-                wanted = await self._leases.renew(each.name, each.partition, each.lane.state)
+                wanted = await self._leases.renew(each.name, each.partition, each.state)
             except PersistenceError:
                 wanted = -1  # nobody can say; the lease lasts a while
             else:

@@ -119,7 +119,7 @@ def export_records(kind: str, output: str, form: str | None, url: str, patience:
         records_progress(hidden=output == STDOUT and sys.stdout.isatty()) as progress,
     ):
         count = asyncio.run(_export(collection, output, form, url, patience, progress))
-    say(f"Exported {count:,} {kind} to {place}.")
+    say(f"Exported {count:,} {collection.noun if count == 1 else kind} to {place}.")
 
 
 async def _export(collection: Collection, output: str, form: str, url: str, patience: float, progress: Report) -> int:

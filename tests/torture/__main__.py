@@ -11,8 +11,11 @@ import argparse
 import asyncio
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -33,8 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     outcomes = []
     for number, row in enumerate(chosen, start=1):
         amount = _amount(row, options)
-        _say(f"[{number}/{len(chosen)}] {row.name}, {amount:g} {row.unit}, seed {options.seed}: {row.about}")
-        outcomes.append(outcome := _run(row, amount, options))
+        place = f"[{number}/{len(chosen)}] {row.name}"
+        _say(f"{place}, {amount:g} {row.unit}, seed {options.seed}: {row.about}")
+        with _minutes_said(place):
+            outcomes.append(outcome := _run(row, amount, options))
         for sentence in sentences(outcome):
             _say(sentence)
     console = Console()
@@ -83,6 +88,26 @@ def _run(row: Row, amount: float, options: argparse.Namespace) -> Outcome:
 
 def _seed_said(options: argparse.Namespace) -> list[str]:
     return [] if "--seed" in sys.argv else [f"--seed {options.seed}"]
+
+
+@contextmanager
+def _minutes_said(place: str) -> Iterator[None]:
+    """Say each minute that a row is still on its way; from a thread, as some rows keep the loop busy."""
+    over = threading.Event()
+
+    def say() -> None:
+        for minutes in count(1):
+            if over.wait(60):
+                return
+            _say(f"{place}: {minutes} min")
+
+    thread = threading.Thread(target=say, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def _say(sentence: str) -> None:

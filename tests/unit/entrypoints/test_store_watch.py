@@ -92,6 +92,26 @@ async def test_orphans_are_told_where_there_are_some_and_a_failed_sweep_is_repea
     assert len(asyncio.all_tasks()) == 1
 
 
+async def test_a_bug_is_told_and_does_not_end_the_watch():
+    seen: list = []
+    store, sweeper = Store(), Sweeper(LookupError("oh"), NOTHING)
+    found = watch(store, sweeper, seen)
+    await found.open()
+    well, store.health_check = store.health_check, None  # which cannot be called
+    async with found.running():
+        await until(lambda: any(isinstance(one, ObjectStoreLost) for one in seen))
+        store.health_check = well
+        await until(lambda: any(isinstance(one, ObjectStoreRegained) for one in seen))
+        await until(lambda: len(sweeper.asked) > 2)
+    (lost,) = [one for one in seen if isinstance(one, ObjectStoreLost)]
+    assert lost.detail.startswith("The watch over the object store met a bug: TypeError: ")
+    (failed,) = [one for one in seen if isinstance(one, SweepFailed)]
+    assert (failed.error, failed.detail) == (
+        "internal_error",
+        "The watch over the object store met a bug: LookupError: oh",
+    )
+
+
 async def test_where_files_are_off_there_is_nothing_to_look_after():
     found = StoreWatch(None, None, lambda: None, lambda _: None)
     await found.open()

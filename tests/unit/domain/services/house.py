@@ -115,6 +115,14 @@ class FaultyBackend:
         return self.inner.scan(collection, where)
 
 
+class Minimal:
+    """A backend of somebody's: the universal five, and no abilities."""
+
+    def __init__(self, inner) -> None:
+        self.write, self.read, self.query = inner.write, inner.read, inner.query
+        self.delete, self.health_check = inner.delete, inner.health_check
+
+
 class House:
     """Every service, wired. ``restart`` builds them anew over what is durable."""
 

@@ -7,7 +7,9 @@ import json
 
 import pytest
 
+from adapters.memory.backend import MemoryBackend
 from domain.errors import (
+    AbilityMissing,
     BackendUnavailable,
     BufferFull,
     Conflict,
@@ -27,7 +29,7 @@ from domain.model.translation import SESSIONS, TASKS
 from domain.services import pace
 from domain.services.buffer import NOBODY
 from domain.services.schema import Schemas
-from tests.unit.domain.services.house import House, session, task
+from tests.unit.domain.services.house import House, Minimal, session, task
 
 PRIORITY = TASKS.positions["priority"]
 
@@ -181,6 +183,29 @@ async def test_a_record_that_todays_rules_refuse_and_one_of_which_nothing_is_lef
 
     assert (dict(sweep.verdicts), sweep.kept) == ({}, 2)
     assert await house.dead_letters.find(limit=9) == (old, lost)
+
+
+async def test_a_conditional_write_is_not_replayed_towards_a_backend_that_has_none():
+    house = House(Minimal(MemoryBackend()))
+    moments = {"accepted_at": "2026-11-24T10:00:00+00:00", "failed_at": "2026-11-24T10:00:01+00:00"}
+    record = json.dumps(task("a")).encode()
+    letter = DeadLetter(
+        lane=TASKS.name,
+        sequence=1,
+        revision=5,
+        key="a",
+        record=record,
+        code="x",
+        detail="",
+        base_revision=4,
+        **moments,
+    )
+    await house.dead_letters.add([letter])
+    async with house.running():
+        with pytest.raises(AbilityMissing, match="lacks the ability ConditionalWrites"):
+            await house.letters.replay(letter.id, None, timeout=5)
+        assert (await house.letters.sweep(EVERY_LETTER, after=None, limit=10, timeout=5)).kept == 1
+    assert await house.dead_letters.find(limit=9) == (letter,)
 
 
 async def test_a_delete_is_replayed_as_one_and_cannot_be_edited():

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -38,8 +39,9 @@ from domain.services.buffer import NOBODY
 from domain.services.flush import FlushEngine
 from domain.services.lane import Lane
 from domain.services.pace import SizeTrigger, delay
+from domain.services.registry import NamedBackend
 from domain.services.schema import Schemas
-from tests.unit.domain.services.house import START, FaultyBackend, House, task
+from tests.unit.domain.services.house import START, FaultyBackend, House, Minimal, task
 
 
 @pytest.fixture(autouse=True)
@@ -612,3 +614,58 @@ async def test_a_drain_that_is_broken_off_for_long_says_why():
         with pytest.raises(FlushIncomplete):
             await house.flush.flush(BUILT_IN, 0.3)
         assert house.flush.states()[TASKS.name].last_error == "The drain met a bug: RuntimeError: never"
+
+
+class Clinging:
+    """A drain that needs its time to put things away."""
+
+    partition = 0
+
+    def __init__(self, collection) -> None:
+        self.collection = collection
+        self.go = asyncio.Event()
+        self.ended = False
+
+    async def drain(self, progress, applied):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            while not self.go.is_set():
+                with suppress(asyncio.CancelledError):
+                    await self.go.wait()
+            self.ended = True
+
+
+async def test_who_is_hurried_out_of_a_stop_and_stops_again_waits_until_the_drains_have_ended():
+    house = House()
+    drain = Clinging(TASKS)
+    engine = FlushEngine([drain], house.write_buffer, house.buffer, house.seen.append)
+    async with house.running(draining=False):
+        await engine.start()
+        await asyncio.sleep(0.01)
+        patient = asyncio.create_task(engine.stop(30))
+        await asyncio.sleep(0.01)
+        patient.cancel()
+        await asyncio.gather(patient, return_exceptions=True)
+        hurried = asyncio.create_task(engine.stop(0))
+        await asyncio.sleep(0.01)
+        assert not hurried.done()
+        drain.go.set()
+        assert await hurried == 0
+        assert drain.ended
+
+
+async def test_a_conditional_write_for_a_backend_that_has_none_pauses_its_collection_until_it_is_moved():
+    able = FaultyBackend(MemoryBackend())
+    house = House(backend=Minimal(able))
+    schema = Schemas([TASKS]).of(TASKS.name)
+    async with house.running():
+        checked = schema.check(json.dumps([task("a")]).encode(), house.clock.now())
+        await house.buffer.accept_conditional(TASKS, checked, (0,), FrameKind.WRITE, origin=NOBODY)
+        async with asyncio.timeout(30):
+            while not house.observed(CollectionPaused):  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+        assert "lacks the ability ConditionalWrites" in house.flush.states()[TASKS.name].last_error
+        house.registry.replace([NamedBackend("default", "memory", able)], house.registry.routes)
+        await house.settled()
+    assert await able.read(TASKS, "a") is not None

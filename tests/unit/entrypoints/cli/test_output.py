@@ -30,7 +30,7 @@ def test_a_file_appears_when_it_is_complete(script, tmp_path, capsys):
     assert (export(script, "x"), export(script, "x.gz")) == (Exit.OK, Exit.OK)
     assert (tmp_path / "x").read_bytes() == gzip.decompress((tmp_path / "x.gz").read_bytes()) == LINE
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x", "x.gz"]
-    assert capsys.readouterr().err == "Exported 1 tasks to x.\nExported 1 tasks to x.gz.\n"
+    assert capsys.readouterr().err == "Exported 1 task to x.\nExported 1 task to x.gz.\n"
 
 
 def test_what_fails_half_way_leaves_what_was_there(script, tmp_path):
