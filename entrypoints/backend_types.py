@@ -14,6 +14,7 @@ import msgspec
 from adapters.memory.backend_type import MEMORY
 from adapters.mysql.backend_type import MYSQL
 from adapters.postgres.backend_type import POSTGRES
+from adapters.redis.backend_type import REDIS
 from adapters.sqlite.backend_type import SQLITE
 from domain.errors import PersistenceError, UnknownBackend
 from ports.backend_type import BackendContext, BackendSettings, BackendType, OpenableBackend
@@ -34,6 +35,7 @@ BUILT_IN_TYPES: Mapping[str, AnyType] = {
     "mysql": MYSQL,
     "mariadb": MYSQL,
     "postgres": POSTGRES,
+    "redis": REDIS,
 }
 
 

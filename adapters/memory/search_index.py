@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from adapters.memory.matching import matcher
 from domain.model.collections import Collection
+from domain.model.matching import matcher
 from domain.model.query import check_filter
 from domain.model.records import HealthStatus, Record, greater
 from domain.model.search import FACET_VALUES, Hit, IndexPosition, SearchQuery, SearchResult

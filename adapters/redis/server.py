@@ -50,8 +50,14 @@ PROMISES: Mapping[str, tuple[str, str]] = {
 class RedisServer:
     """Scripts on a server, each with a deadline; a server that promises too little is refused."""
 
-    def __init__(self, url: Secret, password: Secret | None = None, *, call_seconds: float = 5.0) -> None:
-        """``call_seconds``: for one call, connecting included. Raises InvalidConfiguration."""
+    def __init__(
+        self, url: Secret, password: Secret | None = None, *, call_seconds: float = 5.0, place: str = "journal.url"
+    ) -> None:
+        """``call_seconds``: for one call, connecting included; ``place``: in the configuration, for sentences.
+
+        Raises InvalidConfiguration.
+        """
+        self._place = place
         self.call_seconds = call_seconds
         given = {"password": password.reveal()} if password is not None else {}
         try:
@@ -64,7 +70,7 @@ class RedisServer:
                 **given,
             )
         except ValueError as error:
-            raise InvalidConfiguration(f"journal.url: {error}; one reads redis://host:6379/0.") from error
+            raise InvalidConfiguration(f"{place}: {error}; one reads redis://host:6379/0.") from error
         self._proved = False
 
     async def open(self) -> None:
@@ -72,7 +78,7 @@ class RedisServer:
         try:
             await self._prove()
         except JournalUnreachable as error:
-            raise StartFailure(f"journal.url: {error.detail}") from error
+            raise StartFailure(f"{self._place}: {error.detail}") from error
 
     async def close(self) -> None:
         """Release the connections."""
@@ -122,18 +128,18 @@ class RedisServer:
         """Look at version and settings: at the start, and whenever the server may be another one than before."""
         version = str((await self.ask("INFO", "server"))["redis_version"])
         if tuple(map(int, version.split(".")[:2])) < OLDEST:
-            raise StartFailure(f"journal.url: this is Redis {version}; 7.0 or newer is needed.")
+            raise StartFailure(f"{self._place}: this is Redis {version}; 7.0 or newer is needed.")
         try:
             found = await self.ask("CONFIG", "GET", *PROMISES)
         except _Forbidden as error:
             raise StartFailure(
-                "journal.url: the user may not read the server's settings; grant it +config|get."
+                f"{self._place}: the user may not read the server's settings; grant it +config|get."
             ) from error
         settings = _texts(found)
         for name, (wanted, otherwise) in PROMISES.items():
             if settings.get(name) != wanted:
                 raise StartFailure(
-                    f"journal.url: Redis runs with {name} {settings.get(name)}, so {otherwise}. "
+                    f"{self._place}: Redis runs with {name} {settings.get(name)}, so {otherwise}. "
                     f"Set `{name} {wanted}` in redis.conf, and restart it or use CONFIG SET."
                 )
         self._proved = True

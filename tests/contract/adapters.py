@@ -40,6 +40,7 @@ ABILITIES = {
     "mariadb": {ConditionalWrites, Counting, Scanning, Dumping},
     "mysql": {ConditionalWrites, Counting, Scanning, Dumping},
     "postgres": {ConditionalWrites, Counting, Scanning, Dumping},
+    "redis": {ConditionalWrites, Counting, Scanning, Dumping},
 }
 
 BACKENDS: dict[str, Callable[[Path], Any]] = {
@@ -57,6 +58,14 @@ def server_backend(database: Database, port: int | None = None) -> Any:
     found = backend_type(kind, "the tests")
     settings = found.settings(dsn=Secret(there.dsn), pool_min=1, pool_max=25, connect_seconds=5.0)
     return found.build(settings, BackendContext(name=kind, data_folder=Path("/nowhere"), collections=BUILT_IN))
+
+
+def redis_backend(database: Database, port: int | None = None) -> Any:
+    """A backend in a database of a real Redis, not open; ``port``: of a way around."""
+    found = backend_type("redis", "the tests")
+    url = Secret(replace(database, port=port or database.port).dsn)
+    settings = found.settings(url=url, call_seconds=60.0, query_seconds=300.0)  # far above what a busy machine needs
+    return found.build(settings, BackendContext(name="redis", data_folder=Path("/nowhere"), collections=BUILT_IN))
 
 
 class MemoryState:

@@ -8,12 +8,12 @@ from contextlib import ExitStack
 import pytest
 
 from domain.model.built_in import BUILT_IN
-from tests.contract.adapters import BACKENDS, SERVERS, STATES, redis_state, server_backend
+from tests.contract.adapters import BACKENDS, SERVERS, STATES, redis_backend, redis_state, server_backend
 from tests.servers import Database
 from tests.wire import Wire
 
 
-@pytest.fixture(params=[*BACKENDS, *SERVERS])
+@pytest.fixture(params=[*BACKENDS, *SERVERS, "redis"])
 def kind(request):
     """The name of the backend under test; memory comes first: a fault of a suite shows before any engine starts."""
     return request.param
@@ -36,7 +36,11 @@ def migrated():
 @pytest.fixture
 def database(kind, request, migrated):
     """The database of a backend that is on a server; None for the others."""
-    return migrated(request.getfixturevalue(kind)) if kind in SERVERS else None
+    if kind == "redis":
+        with request.getfixturevalue(kind).database() as database:
+            yield database
+    else:
+        yield migrated(request.getfixturevalue(kind)) if kind in SERVERS else None
 
 
 @pytest.fixture
@@ -57,10 +61,11 @@ def port(request):
 @pytest.fixture
 async def backend(kind, tmp_path, database, port):
     """An open, empty storage backend."""
-    adapter = BACKENDS[kind](tmp_path) if database is None else server_backend(database, port)
+    build = redis_backend if kind == "redis" else server_backend
+    adapter = BACKENDS[kind](tmp_path) if database is None else build(database, port)
     try:
         await adapter.open()
-        if database is not None:
+        if kind in SERVERS:
             async with adapter._pool.acquire(5) as connection:
                 for collection in BUILT_IN:
                     await connection.execute(f"DELETE FROM {collection.name}")

@@ -16,9 +16,9 @@ from typing import TypeVar
 
 import msgspec
 
-from adapters.memory.matching import behind, matcher, ranked, reader
 from domain.errors import BackendExhausted, BackendUnavailable, DataFolderUnusable
 from domain.model.collections import Collection
+from domain.model.matching import behind, matcher, ranked, reader
 from domain.model.query import CountMode, Filter, Query, QueryResult, Sort, check_filter, check_query, declared
 from domain.model.records import ConditionalWrite, HealthStatus, Record, Verdict, WriteResult, greater
 from ports.probing import Outlook

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.memory.matching import behind, matcher, ranked
+from domain.model.matching import behind, matcher, ranked
 from domain.model.query import Condition, Not, Operator, Sort
 from domain.model.translation import TASKS
 from persistence_contract.records import record

@@ -1,0 +1,65 @@
+#!lua
+-- Store the states of records by their versions, all in one step.
+-- KEYS: all keys, those of visible records (sorted sets), then one for each record.
+-- ARGV: how the names of secondary sets begin, milliseconds that a state lives (0: for ever), the fields that have
+--   secondary sets (msgpack); then for each record its key, its state, and the revision that it builds on ('': whatever).
+-- A state is updated_at, revision, created_at, deleted_at, of 20 digits each, then all fields (msgpack).
+-- Returns for each record 'stored', 'stale', 'buried' (stale behind a newer delete) or 'conflict'.
+-- The secondary sets are in the slot of the other keys.
+local all, visible, prefix, life, fields = KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2]), cmsgpack.unpack(ARGV[3])
+local NEVER = string.rep('0', 20)
+local function part(state, number) return string.sub(state, number * 20 - 19, number * 20) end
+local function version(state) return string.sub(state, 1, 40) end
+local function is_deleted(state) return part(state, 4) ~= NEVER end
+
+local function list(state, key, command)
+  if is_deleted(state) then return end
+  local values = cmsgpack.unpack(string.sub(state, 81))
+  for _, field in ipairs(fields) do
+    local value = values[field]
+    if value then
+      local set = prefix .. field .. ':' .. value
+      if command == 'ZADD' then redis.call(command, set, 0, key) else redis.call(command, set, key) end
+    end
+  end
+end
+
+local function put(place, key, state, old)
+  if old then list(old, key, 'ZREM') end
+  if life > 0 then redis.call('SET', place, state, 'PX', life) else redis.call('SET', place, state) end
+  list(state, key, 'ZADD')
+  redis.call('ZADD', all, 0, key)
+  if is_deleted(state) then redis.call('ZREM', visible, key) else redis.call('ZADD', visible, 0, key) end
+end
+
+local function dated(state, created)
+  return version(state) .. created .. string.sub(state, 61)
+end
+
+local function judge(place, key, state, base)
+  local old = redis.call('GET', place)
+  if base ~= '' and not (old and version(old) == version(state)) then
+    if base ~= (old and part(old, 2) or NEVER) then return 'conflict' end
+    if old and version(old) > version(state) then return 'stale' end
+  end
+  if not old then
+    put(place, key, state)
+    return 'stored'
+  end
+  local created = part(state, 3)
+  if part(old, 3) < created then created = part(old, 3) end
+  if version(state) > version(old) then
+    put(place, key, dated(state, created), old)
+    return 'stored'
+  end
+  if created < part(old, 3) then redis.call('SET', place, dated(old, created), 'KEEPTTL') end
+  if version(state) == version(old) then return 'stored' end
+  return is_deleted(old) and 'buried' or 'stale'
+end
+
+local verdicts = {}
+for number = 3, #KEYS do
+  local at = 4 + (number - 3) * 3
+  verdicts[number - 2] = judge(KEYS[number], ARGV[at], ARGV[at + 1], ARGV[at + 2])
+end
+return verdicts
