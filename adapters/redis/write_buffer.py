@@ -6,16 +6,16 @@ does. ``ops/decisions/0006-shared-buffer.md`` says why there are no consumer gro
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
 
 import msgspec
 
 from adapters.redis.appender import Appender
-from adapters.redis.entries import MalformedEntry, accepted_at, frame_of, head_of, last_of
+from adapters.redis.entries import accepted_at, head_of
 from adapters.redis.idempotency_keys import told_of
 from adapters.redis.keys import OPENINGS, PartitionKeys
+from adapters.redis.reading import StreamReader
 from adapters.redis.server import Answer, Call, RedisServer
 from domain.errors import (
     Draining,
@@ -28,15 +28,13 @@ from domain.errors import (
 from domain.model.frames import BufferDepth, Frame, FrameDraft, Position, number_in, numbered, partition_of
 from domain.model.idempotency import KEPT
 from domain.model.lanes import LaneState
-from domain.model.observations import BufferLost, FrameQuarantined
+from domain.model.observations import BufferLost
 from domain.model.receipts import Epoch
 from domain.model.revisions import tick_at
 from ports.ambient import Clock, Observer
 from ports.shared_log import Watched
 
-MOST_FRAMES = 500  # of one portion: what a read keeps the server busy with
 _KEPT_SECONDS = int(KEPT.total_seconds())  # what names a request
-_LOOK_SECONDS = 1.0  # of one blocking look at an empty stream, if half a call's deadline is not less
 
 
 class _Known(msgspec.Struct):
@@ -83,14 +81,14 @@ class RedisWriteBuffer:
         self._claims = claims
         self._known: dict[tuple[str, int], _Known] = {}
         self._appenders: dict[str, Appender] = {}
-        self._closing = asyncio.Event()
+        self._reader = StreamReader(server, observer)
 
     async def open(self) -> None:
         """Connect, and begin the logs that are not there. Raises StartFailure."""
         if self._appenders:
             return
         await self._server.open()
-        self._closing = asyncio.Event()
+        self._reader.open()
         try:
             for lane in self._lanes:
                 for partition in range(self._partitions):
@@ -103,7 +101,7 @@ class RedisWriteBuffer:
 
     async def close(self) -> None:
         """Send what is queued, let waiting readers go."""
-        self._closing.set()
+        self._reader.close()
         appenders, self._appenders = self._appenders, {}
         for appender in appenders.values():
             await appender.close()
@@ -120,29 +118,11 @@ class RedisWriteBuffer:
     async def read(
         self, lane: str, partition: int, after: int, *, max_bytes: int, wait_seconds: float
     ) -> Sequence[Frame]:
-        """Frames behind ``after``: see ``WriteBuffer``."""
-        keys, behind = self._keys(lane, partition), number_in(partition, after)
-        deadline = asyncio.get_running_loop().time() + wait_seconds
-        try:
-            return await self._read(keys, behind, max_bytes, deadline)
-        except JournalUnreachable:
-            if self._closing.is_set():  # which hung up on this very call
-                return []
-            raise
-
-    async def _read(self, keys: PartitionKeys, behind: int, max_bytes: int, deadline: float) -> Sequence[Frame]:
-        while not self._closing.is_set():
-            entries = await self._server.run("read", [keys.frames], behind, max_bytes, MOST_FRAMES)
-            if frames := await self._readable(keys, entries):
-                return frames
-            if entries:
-                behind = last_of(entries[-1][0])
-                continue
-            left = deadline - asyncio.get_running_loop().time()
-            if left <= 0:
-                break
-            await self._growth(keys.frames, behind, min(left, _LOOK_SECONDS, self._server.call_seconds / 2))
-        return []
+        """Frames behind ``after``: see ``WriteBuffer``. Raises JournalUnreachable, DeadLettersFull."""
+        behind = number_in(partition, after)
+        return await self._reader.read(
+            self._keys(lane, partition), behind, max_bytes=max_bytes, wait_seconds=wait_seconds
+        )
 
     async def commit(self, lane: str, partition: int, reader: str, through: int) -> None:
         """Move a reader's watermark: see ``WriteBuffer``. Raises LeaseLost, JournalUnreachable; nothing moved then."""
@@ -279,38 +259,8 @@ class RedisWriteBuffer:
         else:
             self._known[lane, partition] = _Known(first, max(known.head, head), committed)
 
-    async def _readable(self, keys: PartitionKeys, entries: Sequence[Answer]) -> list[Frame]:
-        """The frames among entries; what is none is set aside, and whoever reads sees a gap."""
-        frames: list[Frame] = []
-        for entry_id, fields in entries:
-            try:
-                frames.append(frame_of(keys.partition, entry_id, fields))
-            except MalformedEntry as error:
-                await self._set_aside(keys, entry_id, fields, str(error))
-        return frames
-
-    async def _set_aside(self, keys: PartitionKeys, entry_id: bytes, fields: Sequence[bytes], reason: str) -> None:
-        copy = msgspec.msgpack.encode([entry_id, list(fields)])
-        if await self._server.run("set_aside", [keys.state, keys.quarantine], copy):
-            size = sum(map(len, fields))
-            self._observer(FrameQuarantined(lane=keys.lane, segment=keys.frames, offset=0, size=size, reason=reason))
-
-    async def _growth(self, frames: str, behind: int, seconds: float) -> None:
-        """Wait for an entry, for the time to pass, or for the end of the log."""
-        look = ("XREAD", "COUNT", 1, "BLOCK", max(1, int(seconds * 1000)), "STREAMS", frames, f"{behind}-0")
-        looking = asyncio.create_task(self._server.ask(*look))
-        closing = asyncio.create_task(self._closing.wait())
-        try:
-            await asyncio.wait((looking, closing), return_when=asyncio.FIRST_COMPLETED)
-            if looking.done():
-                looking.result()
-        finally:
-            looking.cancel()
-            closing.cancel()
-            await asyncio.gather(looking, closing, return_exceptions=True)
-
     def _keys(self, lane: str, partition: int) -> PartitionKeys:
-        if self._closing.is_set():
+        if self._reader.is_closed:
             raise Draining("The journal is closed.")
         if not 0 <= partition < self._partitions:
             raise ValueError(f"The log in Redis has no partition {partition}.")

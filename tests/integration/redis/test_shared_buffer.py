@@ -9,13 +9,14 @@ import msgspec
 import pytest
 from redis.crc import key_slot
 
+from adapters.redis import reading
 from adapters.redis.keys import DEAD_LETTERS, EXCEPTIONS, PartitionKeys
 from adapters.redis.leases import PartitionLeases
 from adapters.redis.revision_ceiling import RedisRevisionCeiling
 from adapters.redis.server import RedisServer
 from adapters.redis.write_buffer import RedisWriteBuffer
 from adapters.system.clock import SystemClock
-from domain.errors import JournalFull, JournalRefused, JournalUnreachable, LeaseLost, StartFailure
+from domain.errors import DeadLettersFull, JournalFull, JournalRefused, JournalUnreachable, LeaseLost, StartFailure
 from domain.model.frames import FrameDraft, numbered, partition_of
 from domain.model.lanes import LaneState
 from domain.model.observations import BufferLost, FrameQuarantined
@@ -197,6 +198,28 @@ async def test_an_entry_that_is_no_frame_is_set_aside_and_the_log_goes_on(databa
         assert behind.first == number + 1
         assert len([seen for seen in buffer.seen if isinstance(seen, FrameQuarantined)]) == 1
         assert (await buffer.depth(LANE)).quarantined == 1
+
+
+async def test_a_full_quarantine_holds_the_log_up_and_loses_nothing(database, monkeypatch):
+    monkeypatch.setattr(reading, "QUARANTINE_BYTES", 100)
+    async with Buffer(database) as buffer:
+        first = await buffer.append(LANE, draft())
+        keys = PartitionKeys(LANE, 0)
+        for number in (first.last + 1, first.last + 2):
+            damaged = ("head", b"\xc1", "payload", b"x" * 60, "total", "9")
+            await buffer.server.ask("XADD", keys.frames, f"{number}-0", *damaged)
+        await buffer.server.ask("HSET", keys.state, "head", number)
+        behind = await buffer.append(LANE, draft())
+        assert [frame.sequence for frame in await buffer.frames()] == [first.first]
+        await buffer.commit(LANE, 0, "primary", first.last)
+        for _ in range(2):
+            with pytest.raises(DeadLettersFull, match=f"Entry {number} of .* then remove that key"):
+                await buffer.frames()
+        assert (await buffer.depth(LANE)).quarantined == 1
+
+        await buffer.server.ask("DEL", keys.quarantine)
+        assert [frame.sequence for frame in await buffer.frames()] == [behind.first]
+        assert (await buffer.depth(LANE)).quarantined == 2
 
 
 async def test_a_log_that_redis_lost_begins_again_with_numbers_that_were_never_given(database):
