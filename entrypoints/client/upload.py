@@ -54,6 +54,7 @@ class Upload:
         self._batch_size = batch_size
         self._slots = asyncio.Semaphore(in_flight)
         self._progress: Progress = lambda *_: None
+        self._position = 0  # in the files, in bytes: the furthest that is acknowledged
         self._open: dict[tuple[str, int], Gap] = {}
 
     @property
@@ -114,7 +115,8 @@ class Upload:
             self.failure = self.failure or error
         else:
             self._open.pop((portion.file, portion.lines[0]))
-            self._progress(self.acknowledged, behind + portion.position)
+            self._position = max(self._position, behind + portion.position)  # answers overtake each other
+            self._progress(self.acknowledged, self._position)
         finally:
             self._slots.release()
 

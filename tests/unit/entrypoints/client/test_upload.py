@@ -64,6 +64,14 @@ async def test_every_record_is_sent_once_and_acknowledged(script, file):
     assert (method, path, query) == ("POST", "/api/v1/translation/tasks/batch", {"on_error": "continue"})
 
 
+async def test_progress_never_goes_back_where_answers_overtake_each_other(script, file):
+    script.answers = ["reset", take]
+    path = file(*tasks(95))
+    _, positions = await run(script, path, patience=30)
+    assert positions == sorted(positions)
+    assert positions[-1] == (95, path.stat().st_size)
+
+
 async def test_refused_records_are_named_by_line_and_the_others_go_on(script, file):
     script.answers = [judge({"t3", "t17"})]
     upload, _ = await run(script, file(*tasks(30)))
