@@ -6,11 +6,16 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.servers import MariaDb, Minio, MySql, Postgres, Redis, Server
 
 collect_ignore = ["data"]  # among it a package with tests of its own, which run where it is installed
 
+
+# How long an example takes is the machine's affair: no test fails for it.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 # Started by nohup, or in a shell's background, this process ignores a signal; so would those that a test sends it to.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
