@@ -30,6 +30,21 @@ class ConditionalWrites(Protocol):
 
 
 @runtime_checkable
+class UniqueFields(Protocol):
+    """The unique field of a collection, where it declares one, under any number of writers at once.
+
+    ``write`` and ``write_conditional`` raise RecordRefused with ``taken`` where another record, of an earlier write or
+    of the same one, has the value; nothing of the call is stored then. Rows are judged one after the other, so that one
+    may take the value that one before it gives up. Null, as in tombstones, is nobody's.
+    """
+
+    @property
+    def unique_fields(self) -> bool:
+        """Always true; having it is what counts."""
+        ...
+
+
+@runtime_checkable
 class ParallelWrites(Protocol):
     """Several calls at once that write distinct keys gain more than one after another."""
 

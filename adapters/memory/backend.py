@@ -8,6 +8,7 @@ from datetime import datetime
 
 import msgspec
 
+from adapters.memory.unique import check_unique
 from domain.model.collections import Collection
 from domain.model.matching import behind, matcher, ranked, reader
 from domain.model.query import CountMode, Filter, Query, QueryResult, Sort, check_filter, check_query, declared
@@ -18,7 +19,12 @@ PORTION_RECORDS = 1000
 
 
 class MemoryBackend:
-    """Abilities: conditional writes, counting, scanning. No method ever waits, so every one is a transaction."""
+    """Abilities: conditional writes, unique fields, counting, scanning, dumping.
+
+    No method ever waits, so every one is a transaction.
+    """
+
+    unique_fields = True
 
     def __init__(self) -> None:
         self._tables: defaultdict[str, dict[str, Record]] = defaultdict(dict)
@@ -31,6 +37,7 @@ class MemoryBackend:
 
     async def write(self, collection: Collection, records: Sequence[Record], *, verdicts: bool = False) -> WriteResult:
         """As the port says."""
+        check_unique(collection, self._tables[collection.name], enumerate(records))
         found = tuple([self._store(collection, record) for record in records])
         buried = tuple(record.key for record in records if self._is_buried(collection, record))
         return WriteResult(applied=len(records), verdicts=found if verdicts else None, buried=buried)
@@ -38,6 +45,9 @@ class MemoryBackend:
     async def write_conditional(self, collection: Collection, writes: Sequence[ConditionalWrite]) -> Sequence[Verdict]:
         """As the ability says. What is not stored has revision 0."""
         verdicts = [self._judge(collection, write) for write in writes]
+        places = [place for place, verdict in enumerate(verdicts) if verdict is Verdict.STORED]
+        chosen = ((place, writes[place].record) for place in places)
+        check_unique(collection, self._tables[collection.name], chosen)
         for write, verdict in zip(writes, verdicts, strict=True):
             if verdict is Verdict.STORED:
                 self._store(collection, write.record)

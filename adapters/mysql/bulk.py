@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from pypika import CustomFunction, Field, Table
-from pypika.terms import Term
+from pypika import Case, CustomFunction, Field, Table
+from pypika.terms import NullValue, Term
 
 from adapters.mysql.dialect import MYSQL
+from adapters.mysql.errors import GUARDED
 from adapters.mysql.literals import tuple_literal
 from adapters.mysql.product import Product
 from adapters.sql.rows import Row
@@ -39,15 +40,30 @@ class Part(NamedTuple):
 def rendered(collection: Collection, product: Product) -> Upsert:
     """A collection's upsert in the server's dialect."""
     names = ", ".join(f"`{name}`" for name in columns(collection))
+    sent = _sent(product)
     assignments = ", ".join(
         f"`{name}` = {value.get_sql(quote_char=MYSQL.quote, with_namespace=True)}"
-        for name, value in merged(collection, MYSQL, _sent(product))
+        for name, value in _guarded(collection, sent, merged(collection, MYSQL, sent))
     )
     alias = "" if product.is_mariadb else " AS sent"
     return Upsert(
         head=f"INSERT INTO `{collection.name}` ({names}) VALUES ".encode(),  # noqa: S608  # declared names
         tail=f"{alias} ON DUPLICATE KEY UPDATE {assignments}".encode(),
     )
+
+
+def _guarded(
+    collection: Collection, sent: Callable[[str], Term], assignments: Iterable[tuple[str, Term]]
+) -> Iterator[tuple[str, Term]]:
+    """The assignments; a row that was met by a second unique key, so that it is another record's, is refused.
+
+    ON DUPLICATE KEY UPDATE goes by whichever unique key is met first. The first assignment makes null what may not be,
+    which in strict mode ends the statement.
+    """
+    same = Table(collection.name)[collection.key] == sent(collection.key)
+    for column, value in assignments:
+        guarded = column == GUARDED and collection.unique_field is not None
+        yield column, Case().when(same, value).else_(NullValue()) if guarded else value
 
 
 def parts(upsert: Upsert, rows: Sequence[Row], product: Product) -> Iterator[Part]:

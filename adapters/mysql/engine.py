@@ -31,6 +31,7 @@ _CATALOGUE = Catalogue(
     types={
         FieldType.IDENTIFIER: ("varbinary",),
         FieldType.TEXT: _TEXT,
+        FieldType.EMAIL: _TEXT,
         FieldType.CHOICE: _TEXT,
         FieldType.OBJECT: _TEXT,
         FieldType.INTEGER: ("int", "bigint"),
@@ -102,7 +103,8 @@ async def _stored(connection: MysqlConnection, part: Part) -> bool:
         raise RecordRefused(error.detail, index=part.first) from error
     except RecordRefused as refusal:
         place = await _refused_place(connection, part, refusal)
-        raise RecordRefused(refusal.detail, index=None if place is None else part.first + place) from refusal
+        index = None if place is None else part.first + place
+        raise RecordRefused(refusal.detail, index=index, taken=refusal.taken) from refusal
     return not _were_all_new(answer, part.size)
 
 

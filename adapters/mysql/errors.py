@@ -73,6 +73,8 @@ _GARBLED = (
     ValueError,
     struct.error,
 )  # what the driver makes of no MySQL
+_NULL, _DUPLICATE = 1048, 1062
+GUARDED = "created_at"  # the column that an upsert makes null where it met the row of another key
 _ROW = re.compile(r" at row (\d+)$")
 
 
@@ -115,6 +117,8 @@ def _translation(server: str, error: MySQLError, *, reading: bool) -> BackendErr
     meaning = BackendUnavailable if number in _OF_THE_DRIVER else _MEANINGS.get(number, BackendError)
     if meaning is not RecordRefused:
         return meaning(sentence)
+    if number == _DUPLICATE or (number == _NULL and GUARDED in str(text)):
+        return RecordRefused(f"{server} {number}: another record has the value of a unique key.", taken=True)
     row = _ROW.search(str(text))
     return RecordRefused(sentence, index=int(row[1]) - 1 if row else None)
 

@@ -32,10 +32,14 @@ async def _check_keys(connection: SqlConnection, collection: Collection) -> None
     name = collection.name
     if await connection.fetchval(_ENGINE, name) != "InnoDB":
         raise StartFailure(f"Table {name} is not kept by InnoDB, which alone has transactions. {_RESTORE}")
-    unique = [(index, column) for index, column in await connection.fetch(_UNIQUE, name)]
-    if unique != [("PRIMARY", collection.key)]:
+    unique = {(index, column) for index, column in await connection.fetch(_UNIQUE, name)}
+    declared = {(f"{name}_{'_'.join(index.fields)}", *index.fields) for index in collection.indexes if index.unique}
+    if unique != {("PRIMARY", collection.key), *declared}:
+        others = f"no other unique key than {collection.unique_field.name}'s" if collection.unique_field else ""
         cure = "An upsert goes by that key alone: drop the others."
-        raise StartFailure(f"Table {name} needs {collection.key} as its primary key and no other unique key. {cure}")
+        raise StartFailure(
+            f"Table {name} needs {collection.key} as its primary key and {others or 'no other unique key'}. {cure}"
+        )
 
 
 async def _check_lengths(connection: SqlConnection, collection: Collection) -> None:

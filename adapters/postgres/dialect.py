@@ -20,6 +20,7 @@ POSTGRES = Dialect(
 TYPES = {  # of the columns, and of the arrays that rows are sent in
     FieldType.IDENTIFIER: "text",
     FieldType.TEXT: "text",
+    FieldType.EMAIL: "text",
     FieldType.CHOICE: "text",
     FieldType.OBJECT: "text",
     FieldType.INTEGER: "integer",

@@ -50,6 +50,9 @@ _MEANINGS: dict[
 }
 
 
+_DUPLICATE = "23505"
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Raise what the driver raises as the service's errors."""
@@ -70,6 +73,8 @@ def translation(error: asyncpg.PostgresError) -> PersistenceError:
     if error.severity is None and isinstance(error, asyncpg.DataError):  # the driver's own; its text repeats the values
         return RecordRefused("PostgreSQL cannot hold a value.")
     code = error.sqlstate or ""
+    if code == _DUPLICATE:
+        return RecordRefused(f"PostgreSQL: {_one_line(error)} ({code}).", taken=True)
     meaning = _MEANINGS.get(code) or _MEANINGS.get(code[:2], BackendError)
     return meaning(f"PostgreSQL: {_one_line(error)} ({code}).")
 

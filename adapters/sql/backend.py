@@ -50,8 +50,10 @@ _LOOKS = 10  # at what is stored, before a conditional write gives up among writ
 class SqlBackend:
     """The universal five over a pool of sessions; a kind of server adds its engine and its migrations.
 
-    Abilities: conditional writes, counting, scanning, dumping.
+    Abilities: conditional writes, unique fields, counting, scanning, dumping.
     """
+
+    unique_fields = True
 
     def __init__(
         self,

@@ -37,8 +37,10 @@ from sql import migrations
 class SqliteBackend:
     """Records in one file: one writer, a few readers, and one reader kept for single keys.
 
-    Abilities: conditional writes, counting, scanning, dumping.
+    Abilities: conditional writes, unique fields, counting, scanning, dumping.
     """
+
+    unique_fields = True
 
     def __init__(
         self,

@@ -19,4 +19,4 @@ def store_rows(connection: sqlite3.Connection, statement: str, rows: Sequence[Ro
             connection.executemany(statement, waiting)
     except RecordRefused as refusal:
         place = len(rows) - length_hint(waiting) - 1
-        raise RecordRefused(refusal.detail, index=place) from refusal.__cause__
+        raise RecordRefused(refusal.detail, index=place, taken=refusal.taken) from refusal.__cause__

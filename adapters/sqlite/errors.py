@@ -47,6 +47,8 @@ def translated() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+            raise RecordRefused(f"SQLite: {error}.", taken=True) from error
         raise _meaning(error)(f"SQLite: {error}.") from error
     except (OverflowError, UnicodeEncodeError) as error:  # a number beyond 64 bits, a lone surrogate
         raise RecordRefused(f"SQLite cannot hold the value: {error}.") from error

@@ -21,6 +21,7 @@ PersistenceError
 │   └── UnknownCollection      no collection of this name is declared
 ├── Conflict
 │   ├── WriteConflict          the record changed while a conditional write was on its way
+│   ├── ValueTaken             another record has the value of a field that no two share
 │   ├── ObjectExists           an object of this name was put before, or at the same time
 │   ├── VersionStale           the write is older than what is stored
 │   │   └── OutrankedByDelete  ... which is a tombstone
@@ -124,6 +125,7 @@ from domain.errors.requests import (
     SessionFinished,
     UnknownCollection,
     UnsupportedMediaType,
+    ValueTaken,
     VersionStale,
     WriteConflict,
 )
@@ -203,6 +205,7 @@ __all__ = [
     "UnknownBackend",
     "UnknownCollection",
     "UnsupportedMediaType",
+    "ValueTaken",
     "VersionStale",
     "WriteConflict",
 ]

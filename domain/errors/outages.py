@@ -137,10 +137,13 @@ class RecordRefused(BackendError):
     code = "record_refused"
     cure = "The record stands in the dead letters with the backend's reason; correct it and send it again."
 
-    def __init__(self, detail: str = "", *, index: int | None = None) -> None:
-        """``index``: the refused record's place in the batch, or None where the backend does not tell."""
+    def __init__(self, detail: str = "", *, index: int | None = None, taken: bool = False) -> None:
+        """``index``: the refused record's place in the batch, or None where the backend does not tell; ``taken``:
+        another record has its value of the unique field.
+        """
         super().__init__(detail)
         self.index = index
+        self.taken = taken
 
 
 class RecordOutdated(RecordRefused):

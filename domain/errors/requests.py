@@ -153,6 +153,18 @@ class WriteConflict(Conflict):
     cure = "Read the record again and repeat the change."
 
 
+class ValueTaken(Conflict):
+    """Another record has this value already."""
+
+    code = "value_taken"
+    cure = "Send another value in the field that `errors` names, or change the record that has it."
+
+    def __init__(self, detail: str = "", *, errors: tuple[ItemError, ...] = ()) -> None:
+        """``errors``: the field, by place."""
+        super().__init__(detail)
+        self.errors = errors
+
+
 class ObjectExists(Conflict):
     """There is an object of this name already."""
 

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from domain.model.files import FILES
 from domain.model.translation import SESSIONS, TASKS
+from domain.model.users import USERS
 
-BUILT_IN = (SESSIONS, TASKS, FILES)
+BUILT_IN = (SESSIONS, TASKS, FILES, USERS)

@@ -18,6 +18,7 @@ class FieldType(StrEnum):
 
     IDENTIFIER = "identifier"  # 1-64 characters, at most 255 bytes of UTF-8, no control characters
     TEXT = "text"  # Unicode, limited in characters or bytes
+    EMAIL = "email"  # Unicode, an address that ``domain.model.email`` takes, kept as it was sent
     CHOICE = "choice"  # one word of a closed list
     INTEGER = "integer"  # 32 bit, signed
     LONG = "long"  # an integer of 53 bits and its sign
@@ -41,6 +42,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     maximum: int = MAX_INT
     choices: tuple[str, ...] = ()  # for choices
     searchable: bool = False  # a text whose words are looked for in a search
+    normal_form_of: str | None = None  # an e-mail field: this one holds its normal form, and nobody sends it
+    sensitive: bool = False  # left out of lists that do not ask for it by name
 
     @property
     def default(self) -> str | int | None:
@@ -56,6 +59,7 @@ class Index(msgspec.Struct, frozen=True):
     """Columns, in order, that a hot list is served by, rising or falling."""
 
     fields: tuple[str, ...]
+    unique: bool = False  # no two records have the same value in its one field, which is null in a tombstone
 
 
 class Collection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -77,6 +81,16 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def key(self) -> str:
         """Name of the key field."""
         return self.fields[0].name
+
+    @cached_property
+    def sent_fields(self) -> tuple[Field, ...]:
+        """The fields that a record may be sent with."""
+        return tuple(f for f in self.fields if f.normal_form_of is None)
+
+    @cached_property
+    def unique_field(self) -> Field | None:
+        """The field whose value no two records share, if there is one."""
+        return next((self.by_name[index.fields[0]] for index in self.indexes if index.unique), None)
 
     @cached_property
     def data_fields(self) -> tuple[Field, ...]:

@@ -14,8 +14,6 @@ from domain.errors import (
     PayloadTooLarge,
     PreconditionFailed,
     RecordNotFound,
-    RecordRefused,
-    VersionStale,
     WriteConflict,
 )
 from domain.model.changes import ChangeResult, Replaced
@@ -24,18 +22,19 @@ from domain.model.frames import FrameKind
 from domain.model.origin import Origin
 from domain.model.policies import MAX_BATCH_BYTES, BufferPolicy
 from domain.model.receipts import WriteException
-from domain.model.records import EPOCH, Record, Verdict
+from domain.model.records import EPOCH, Record
 from domain.model.revisions import nth
 from domain.services.buffer import NOBODY, BufferManager
 from domain.services.flush import FlushEngine
 from domain.services.idempotency import Attempt
 from domain.services.key_locks import KeyLocks
-from domain.services.merging import Members, Proposal, merged, proposal, proposals, replacement
+from domain.services.merging import Members, Proposal, creation, merged, proposal, proposals, replacement
+from domain.services.outcomes import Change, as_before, judged, stale, taken, twice
 from domain.services.query import QueryService
 from domain.services.registry import StorageBackendRegistry
 from domain.services.rules import MAX_AHEAD
 from domain.services.schema import Checked, RecordSchema, Schemas, Tombstone, tombstone_outline
-from ports.abilities import ConditionalWrites
+from ports.abilities import ConditionalWrites, UniqueFields
 from ports.ambient import Clock
 from ports.receipts import Receipts
 
@@ -45,12 +44,7 @@ ANY = "*"  # If-Match: any visible record
 NEVER = 0  # base revision of a key that was never written
 
 
-class _Change(msgspec.Struct, frozen=True, kw_only=True):
-    """One item on its way: what was visible, and the whole record that shall follow it."""
-
-    index: int
-    base: Record
-    text: bytes  # JSON of the whole record
+_Propose = Callable[[Collection, Proposal], Awaitable[Change]]
 
 
 class ChangeService:
@@ -93,7 +87,7 @@ class ChangeService:
         """
         change = proposal(collection, 0, patch, key)
 
-        async def merge() -> _Change:
+        async def merge() -> Change:
             return self._merge(collection, change, await self._base(collection, key, if_match))
 
         async with self._locks.held(collection.name, [key]):
@@ -101,6 +95,28 @@ class ChangeService:
                 return await self._base(collection, key, None)
             is_exact = if_match is not None and ANY not in if_match
             return await self._stored(collection, merge, origin, attempt, is_exact=is_exact)
+
+    async def create(
+        self,
+        collection: Collection,
+        body: bytes,
+        fresh: str,
+        *,
+        origin: Origin = NOBODY,
+        attempt: Attempt = NO_KEY,
+    ) -> Record:
+        """Store a whole record under a key that none has; ``fresh``: its key where it names none itself.
+
+        Raises ValueTaken, WriteConflict, InvalidRecords, RecordRefused, MalformedBody, Unavailable.
+        """
+        change = creation(collection, body, fresh)
+        try:
+            stored = await self.replace(
+                collection, change.key, change.members, only_new=True, origin=origin, attempt=attempt
+            )
+        except PreconditionFailed:
+            raise taken(collection, 0, collection.key) from None
+        return stored.record
 
     async def replace(
         self,
@@ -111,15 +127,16 @@ class ChangeService:
         if_match: Sequence[str] | None = None,
         only_new: bool = False,
         origin: Origin = NOBODY,
+        attempt: Attempt = NO_KEY,
     ) -> Replaced:
         """Store a whole record in the place of the visible one, or as a new one; return both, once it is stored.
 
-        ``members``: all fields but the key and the times; ``only_new``: only where nothing is visible.
-        Raises PreconditionFailed, WriteConflict, InvalidRecords, RecordRefused, Unavailable.
+        ``members``: all fields but the key; ``only_new``: only where nothing is visible.
+        Raises PreconditionFailed, WriteConflict, ValueTaken, InvalidRecords, RecordRefused, Unavailable.
         """
         former: Record | None = None
 
-        async def whole() -> _Change:
+        async def whole() -> Change:
             nonlocal former
             state = await self._query.state(collection, key)
             former = state if state is not None and state.deleted_at is None else None
@@ -127,36 +144,48 @@ class ChangeService:
                 raise PreconditionFailed(current=former)
             if if_match is not None:
                 await self._base(collection, key, if_match)
-            now = self._clock.now()
-            base = state or Record(values=(key,), created_at=now, updated_at=EPOCH, revision=NEVER)
-            return _Change(index=0, base=base, text=replacement(collection, base, members, now))
+            return self._whole(collection, Proposal(index=0, key=key, members=members), state)
 
         async with self._locks.held(collection.name, [key]):
+            for stored in await self._stored_before(collection, attempt):
+                return Replaced(record=await self._base(collection, stored, None), former=None)
             is_exact = only_new or (if_match is not None and ANY not in if_match)
-            record = await self._stored(collection, whole, origin, NO_KEY, is_exact=is_exact)
+            record = await self._stored(collection, whole, origin, attempt, is_exact=is_exact)
         return Replaced(record=record, former=former)
 
     async def patch_many(
         self, collection: Collection, payload: bytes, *, origin: Origin = NOBODY, attempt: Attempt = NO_KEY
     ) -> tuple[ChangeResult, ...]:
-        """Merge many patches, each an object with its key; one result per item, in order. What was stored before under
-        the same key is not done again.
+        """Merge many patches, each an object with its key. Answers and raises as ``replace_many``."""
+        return await self._many(collection, payload, self._patched, origin, attempt)
+
+    async def replace_many(
+        self, collection: Collection, payload: bytes, *, origin: Origin = NOBODY, attempt: Attempt = NO_KEY
+    ) -> tuple[ChangeResult, ...]:
+        """Store many whole records, each in the place of the visible one or as a new one; one result per item, in
+        order. What was stored before under the same key is not done again.
 
         Raises InvalidRecords where an item is no change at all, and PayloadTooLarge where the whole records are more
         than a frame may hold; nothing is written then.
         """
+        return await self._many(collection, payload, self._replaced, origin, attempt)
+
+    async def _many(
+        self, collection: Collection, payload: bytes, propose: _Propose, origin: Origin, attempt: Attempt
+    ) -> tuple[ChangeResult, ...]:
         todo: Sequence[Proposal] = proposals(collection, payload)
         async with self._locks.held(collection.name, [change.key for change in todo]):
             before = await self._stored_before(collection, attempt)
-            results = {c.index: _as_before(c, before[c.key]) for c in todo if c.key in before}
-            todo = [change for change in todo if change.key not in before]
+            results = twice(collection, todo)
+            results.update({c.index: as_before(c, before[c.key]) for c in todo if c.key in before})
+            todo = [change for change in todo if change.index not in results]
             for _ in range(TRIES):
                 if not todo:
                     break
                 await self._query.catch_up(collection)
-                found = await self._round(collection, todo, origin, attempt)
+                found = await self._round(collection, todo, propose, origin, attempt)
                 results.update({result.index: result for result in found})
-                todo = [change for change in todo if results[change.index].verdict is Verdict.CONFLICT]
+                todo = [change for change in todo if isinstance(results[change.index].problem, WriteConflict)]
         return tuple(results[index] for index in sorted(results))
 
     async def delete(
@@ -182,7 +211,9 @@ class ChangeService:
             payload, outline = msgspec.json.encode([stone]), tombstone_outline([stone])
             origin = attempt.named(origin, keys=[key])
             if if_match is None:
-                await self._buffer.bury(collection, payload, outline, origin=origin)
+                receipt = (await self._buffer.bury(collection, payload, outline, origin=origin)).receipt
+                if collection.unique_field is not None:  # else who was told of the delete could not use the value
+                    await self._exceptions(collection, receipt.first, receipt.last)
                 return
             self._registry.ability(collection, ConditionalWrites)
             frame = await self._buffer.accept_conditional(
@@ -198,7 +229,7 @@ class ChangeService:
     async def _stored(
         self,
         collection: Collection,
-        propose: Callable[[], Awaitable[_Change]],
+        propose: Callable[[], Awaitable[Change]],
         origin: Origin,
         attempt: Attempt,
         *,
@@ -211,7 +242,7 @@ class ChangeService:
             result = (await self._attempt(collection, [change], origin, attempt))[0]
             if result.record is not None:
                 return result.record
-            if result.verdict is not Verdict.CONFLICT and result.problem is not None:
+            if result.problem is not None and not isinstance(result.problem, WriteConflict):
                 raise result.problem
             if is_exact:
                 raise PreconditionFailed(current=await self._query.visible(collection, change.base.key))
@@ -237,34 +268,47 @@ class ChangeService:
                     stored[key] = nth(frame.first_revision, place)
         return stored
 
-    def _merge(self, collection: Collection, change: Proposal, base: Record) -> _Change:
+    async def _patched(self, collection: Collection, change: Proposal) -> Change:
+        return self._merge(collection, change, await self._base(collection, change.key, None))
+
+    async def _replaced(self, collection: Collection, change: Proposal) -> Change:
+        return self._whole(collection, change, await self._query.state(collection, change.key))
+
+    def _whole(self, collection: Collection, change: Proposal, state: Record | None) -> Change:
+        """A whole record in the place of ``state``, which may be a tombstone, or none at all."""
+        now = self._clock.now()
+        base = state or Record(values=(change.key,), created_at=now, updated_at=EPOCH, revision=NEVER)
+        return Change(index=change.index, base=base, text=replacement(collection, base, change.members, now))
+
+    def _merge(self, collection: Collection, change: Proposal, base: Record) -> Change:
         text = merged(collection, base, change.members, self._clock.now())
-        return _Change(index=change.index, base=base, text=text)
+        return Change(index=change.index, base=base, text=text)
 
     async def _round(
-        self, collection: Collection, todo: Sequence[Proposal], origin: Origin, attempt: Attempt
+        self, collection: Collection, todo: Sequence[Proposal], propose: _Propose, origin: Origin, attempt: Attempt
     ) -> list[ChangeResult]:
         """One try of the items that have no final verdict yet."""
-        ready: list[_Change] = []
+        ready: list[Change] = []
         results: list[ChangeResult] = []
         size = 0
         for change in todo:
             try:
-                base = await self._base(collection, change.key, None)
+                ready.append(await propose(collection, change))
             except RecordNotFound as problem:
                 results.append(ChangeResult(index=change.index, key=change.key, verdict=None, problem=problem))
                 continue
-            ready.append(self._merge(collection, change, base))
             size += len(ready[-1].text)
             if size > MAX_BATCH_BYTES:
                 raise PayloadTooLarge(f"The whole records have more than {MAX_BATCH_BYTES} bytes; send fewer at once.")
         return results + await self._attempt(collection, ready, origin, attempt)
 
     async def _attempt(
-        self, collection: Collection, changes: Sequence[_Change], origin: Origin, attempt: Attempt
+        self, collection: Collection, changes: Sequence[Change], origin: Origin, attempt: Attempt
     ) -> list[ChangeResult]:
         """Append whole records on their bases, wait for the flush, and read the verdicts."""
         self._registry.ability(collection, ConditionalWrites)
+        if collection.unique_field is not None:
+            self._registry.ability(collection, UniqueFields)
         if not changes:
             return []
         schema = self._schemas.of(collection.name)
@@ -272,16 +316,16 @@ class ChangeService:
         written_at = checked.outline.updated_at
         late = [moment < change.base.updated_at for change, moment in zip(changes, written_at, strict=True)]
         if any(late):
-            stale = [_stale(change) for change in compress(changes, late)]
+            outdated = [stale(change) for change in compress(changes, late)]
             fresh = [change for change, is_late in zip(changes, late, strict=True) if not is_late]
-            return stale + await self._attempt(collection, fresh, origin, attempt)
+            return outdated + await self._attempt(collection, fresh, origin, attempt)
         bases = tuple(change.base.revision for change in changes)
         origin = attempt.named(origin, keys=[change.base.key for change in changes])
         frame = await self._buffer.accept_conditional(collection, checked, bases, FrameKind.WRITE, origin=origin)
         found = await self._exceptions(collection, frame.sequence, frame.last)
         exceptions = {exception.sequence: exception for exception in found}
         return [
-            _result(change, record, exceptions.get(frame.sequence + place))
+            judged(collection, change, record, exceptions.get(frame.sequence + place))
             for place, (change, record) in enumerate(zip(changes, schema.records(frame), strict=True))
         ]
 
@@ -294,7 +338,7 @@ class ChangeService:
         return await self._receipts.exceptions(collection.name, first, last)
 
 
-def _checked(schema: RecordSchema, changes: Sequence[_Change], clock: Clock) -> Checked:
+def _checked(schema: RecordSchema, changes: Sequence[Change], clock: Clock) -> Checked:
     """The whole records of the changes, judged like any batch; faults point at the items as they were sent.
 
     What the stored records say is no news, even if the clock was set back since: they may be as far ahead as they are.
@@ -312,24 +356,3 @@ def _checked(schema: RecordSchema, changes: Sequence[_Change], clock: Clock) -> 
 def _moved(error: ItemError, places: Sequence[int]) -> ItemError:
     _, place, *rest = error.pointer.split("/")
     return msgspec.structs.replace(error, pointer="/".join(["", str(places[int(place)]), *rest]))
-
-
-def _stale(change: _Change) -> ChangeResult:
-    problem = VersionStale(f"`updated_at` is before the stored {change.base.updated_at.isoformat()}.")
-    return ChangeResult(index=change.index, key=change.base.key, verdict=Verdict.STALE, problem=problem)
-
-
-def _as_before(change: Proposal, revision: int) -> ChangeResult:
-    return ChangeResult(index=change.index, key=change.key, verdict=Verdict.STORED, revision=revision)
-
-
-def _result(change: _Change, record: Record, exception: WriteException | None) -> ChangeResult:
-    if exception is None:
-        earliest = min(record.created_at, change.base.created_at)
-        stored = msgspec.structs.replace(record, created_at=earliest)
-        return ChangeResult(
-            index=change.index, key=record.key, verdict=Verdict.STORED, record=stored, revision=record.revision
-        )
-    verdict = exception.verdict
-    problem = WriteConflict() if verdict is Verdict.CONFLICT else RecordRefused(exception.detail)
-    return ChangeResult(index=change.index, key=record.key, verdict=verdict, problem=problem)

@@ -130,6 +130,6 @@ async def store(target: StorageBackend, collection: Collection, records: Sequenc
             await asyncio.sleep(0.05 * 2**attempt)
         except RecordRefused as refusal:
             key = records[refusal.index].key if refusal.index is not None else f"{records[0].key} or one behind it"
-            raise RecordRefused(f"The target refuses {key}. {refusal.detail}") from refusal
+            raise RecordRefused(f"The target refuses {key}. {refusal.detail}", taken=refusal.taken) from refusal
         else:
             return

@@ -52,6 +52,12 @@ def proposals(collection: Collection, payload: bytes) -> list[Proposal]:
     return list(found.values())
 
 
+def creation(collection: Collection, body: bytes, fresh: str) -> Proposal:
+    """A new record, under its own key or under ``fresh``. Raises InvalidRecords, MalformedBody."""
+    names_itself = collection.key in _members(body, 0)
+    return proposal(collection, 0, body, None if names_itself else fresh)
+
+
 def proposal(collection: Collection, index: int, patch: bytes, key: str | None = None) -> Proposal:
     """One patch; ``key`` where the address names the record. Raises InvalidRecords, MalformedBody."""
     members = _members(patch, index)
@@ -74,7 +80,7 @@ def merged(collection: Collection, record: Record, patch: Members, now: datetime
     for name, value in patch.items():
         field = collection.by_name.get(name)
         text = bytes(value).strip()
-        if field is None:
+        if field is None or field.normal_form_of is not None:
             body[name] = value  # the schema names it
         elif text == _NULL and not field.required:
             body[name] = _cleared(field, body[name])
@@ -87,8 +93,8 @@ def merged(collection: Collection, record: Record, patch: Members, now: datetime
 
 def replacement(collection: Collection, base: Record, members: Members, now: datetime) -> bytes:
     """The text of a whole record that follows another: nothing of it stays but its key and when it was created."""
-    body = {collection.key: msgspec.Raw(msgspec.json.encode(base.key)), **members}
-    return msgspec.json.encode(body | _times(base.created_at, max(now, base.updated_at)))
+    body = {collection.key: msgspec.Raw(msgspec.json.encode(base.key))}
+    return msgspec.json.encode(body | _times(base.created_at, max(now, base.updated_at)) | members)
 
 
 def _times(created_at: datetime, updated_at: datetime) -> Members:
@@ -99,7 +105,8 @@ def _times(created_at: datetime, updated_at: datetime) -> Members:
 
 
 def _body(collection: Collection, record: Record, updated_at: datetime) -> Members:
-    body = {field.name: _text(field, value) for field, value in zip(collection.data_fields, record.values, strict=True)}
+    values = zip(collection.data_fields, record.values, strict=True)
+    body = {field.name: _text(field, value) for field, value in values if field.normal_form_of is None}
     return body | _times(record.created_at, updated_at)
 
 

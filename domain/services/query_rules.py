@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from domain.errors import InvalidParameter
 from domain.model.collections import RANGES, Collection, Field, FieldType
+from domain.model.email import normal_form
 from domain.model.query import MAX_OPERANDS, Condition, Operand, Operator, Sort, operand_type, ordered
 
 REVISION = "revision"  # in every answer, declared by no collection
@@ -21,6 +22,7 @@ _INTEGER = re.compile(r"-?[0-9]{1,16}", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _LISTS = frozenset({Operator.IN, Operator.NIN})
+_EQUAL = frozenset({Operator.EQ, Operator.NE}) | _LISTS
 _PARTS = frozenset({Operator.CONTAINS, Operator.PREFIX})
 _BOOLEANS = {"true": True, "false": False}
 
@@ -57,6 +59,8 @@ def condition(field: Field, operator: Operator, texts: Sequence[str]) -> Conditi
     elif len(texts) != wanted:
         raise InvalidParameter(f"`{field.name}`: {operator} takes {wanted} value(s), not {len(texts)}.")
     read = checked_text if operator in _PARTS else operand
+    if field.normal_form_of and operator in _EQUAL:
+        read = _normal
     return Condition(field.name, operator, tuple(read(field, text) for text in texts))
 
 
@@ -76,6 +80,14 @@ def checked_text(field: Field, text: str) -> str:
     if _UNTEXT.search(text):
         raise InvalidParameter(f"`{field.name}` is compared with a NUL or a lone surrogate; no text holds one.")
     return text
+
+
+def _normal(field: Field, text: str) -> Operand:
+    """The normal form of an address, however it is written."""
+    try:
+        return normal_form(checked_text(field, text))
+    except ValueError as error:
+        raise InvalidParameter(f"`{field.name}` is compared with an e-mail address: {error}.") from None
 
 
 def instant(name: str, text: str) -> datetime:
@@ -131,6 +143,13 @@ def projection(collection: Collection, names: Sequence[str]) -> tuple[str, ...]:
                 f"`{name[:80]}` is not a field of {collection.name}; there are: {_words(collection)}, {REVISION}."
             )
     return tuple(dict.fromkeys(names))
+
+
+def listed(collection: Collection) -> tuple[str, ...] | None:
+    """The fields of a list that names none; None: all of them."""
+    if not any(field.sensitive for field in collection.fields):
+        return None
+    return (*(field.name for field in collection.fields if not field.sensitive), REVISION)
 
 
 def checked_key(collection: Collection, text: str) -> str:

@@ -12,6 +12,7 @@ from msgspec import UNSET
 
 from domain.errors import ItemError, MalformedBody
 from domain.model.collections import Collection, Field, FieldType
+from domain.model.email import normal_form
 from domain.model.policies import MAX_RECORD_BYTES
 from domain.model.records import EPOCH
 from domain.services import strict_json
@@ -35,6 +36,8 @@ def is_doubtful(field: Field, column: Iterable[Any], payload_bytes: int) -> bool
     if field.type is FieldType.IDENTIFIER:
         text = "".join(filter(None, column) if field.nullable else column)
         return not (text.isascii() and text.isprintable())
+    if field.type is FieldType.EMAIL:
+        return any(_broken_address(field, address) for address in column)
     limit = field.max_bytes or MAX_RECORD_BYTES
     if field.type is FieldType.OBJECT:
         return _are_doubtful_objects(list(column), limit)
@@ -62,6 +65,8 @@ def broken_rule(field: Field, value: Any, accepted_at: datetime) -> tuple[str, s
         return ("invalid_identifier", f"`{field.name}` holds a control character.")
     if field.type is FieldType.OBJECT:
         return _broken_object(field, value)
+    if field.type is FieldType.EMAIL:
+        return _broken_address(field, value)
     if field.max_bytes and len(value) * 4 > field.max_bytes and len(value.encode()) > field.max_bytes:
         return ("too_large", f"`{field.name}` has more than {field.max_bytes} bytes of UTF-8.")
     return None
@@ -77,6 +82,14 @@ def _broken_instant(name: str, value: datetime, accepted_at: datetime) -> tuple[
         return ("invalid_value", f"`{name}` is out of range.")
     code = "version_in_future" if name == "updated_at" else "invalid_value"
     return (code, f"`{name}` is more than 5 minutes ahead of this service's clock.")
+
+
+def _broken_address(field: Field, address: str) -> tuple[str, str] | None:
+    try:
+        normal_form(address)
+    except ValueError as error:
+        return ("invalid_email", f"`{field.name}` is no e-mail address: {error}.")
+    return None
 
 
 def _broken_object(field: Field, value: msgspec.Raw) -> tuple[str, str] | None:

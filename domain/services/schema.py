@@ -17,6 +17,7 @@ from msgspec import UNSET, UnsetType
 from domain.errors import InvalidRecords, ItemError, MalformedBody, PayloadTooLarge
 from domain.model import revisions
 from domain.model.collections import RANGES, Collection, Field, FieldType
+from domain.model.email import normal_form
 from domain.model.frames import Frame, FrameKind
 from domain.model.policies import MAX_BATCH_RECORDS, MAX_RECORD_BYTES
 from domain.model.records import EPOCH, Record, Value
@@ -80,7 +81,7 @@ class RecordSchema:
         self.collection = collection
         shape = msgspec.defstruct(
             f"{collection.noun.title()}Body",
-            [_member(field) for field in collection.fields],
+            [_member(field) for field in collection.sent_fields],
             kw_only=True,
             frozen=True,
             gc=False,
@@ -88,11 +89,11 @@ class RecordSchema:
         )
         self._one: msgspec.json.Decoder[Any] = msgspec.json.Decoder(shape)
         self._many: msgspec.json.Decoder[Any] = msgspec.json.Decoder(list[shape])  # type: ignore[valid-type]
-        self._getters = [(field, attrgetter(field.name)) for field in collection.data_fields]
+        self._getters = [(field, _getter(field)) for field in collection.data_fields]
         self._key: Callable[[Any], str] = attrgetter(collection.key)
         self._parent = attrgetter(collection.parent) if collection.parent else None
         self._opened: tuple[bytes, Sequence[msgspec.Raw]] = (b"", ())
-        self._judged = [(f, attrgetter(f.name)) for f in collection.data_fields if f.type in _JUDGED or f.max_bytes]
+        self._judged = [(f, attrgetter(f.name)) for f in collection.sent_fields if f.type in _JUDGED or f.max_bytes]
 
     def check(self, payload: bytes, accepted_at: datetime, *, partial: bool = False) -> Checked:
         """Judge a JSON array of records. ``partial``: take the good ones and list the others.
@@ -141,7 +142,7 @@ class RecordSchema:
         for index in range(frame.count):
             try:
                 judged.append(self.record_at(frame, index))
-            except (*_DECODE_ERRORS, IndexError, OverflowError) as error:
+            except (*_DECODE_ERRORS, IndexError, OverflowError, ValueError) as error:
                 judged.append(str(error))
         return judged
 
@@ -191,7 +192,7 @@ class RecordSchema:
             body = self._one.decode(raw)
         except _DECODE_ERRORS as error:
             return explain(self.collection, index, error)
-        for field in self.collection.fields:
+        for field in self.collection.sent_fields:
             reason = broken_rule(field, getattr(body, field.name), accepted_at)
             if reason:
                 return fault(index, field.name, *reason)
@@ -267,7 +268,7 @@ class Schemas:
         return self._schemas[name]
 
 
-_JUDGED = (FieldType.IDENTIFIER, FieldType.OBJECT)
+_JUDGED = (FieldType.IDENTIFIER, FieldType.OBJECT, FieldType.EMAIL)
 _CREATED = attrgetter("created_at")
 _UPDATED = attrgetter("updated_at")
 _EMPTY = ItemError(pointer="", code="empty_batch", detail="At least one record is needed.")
@@ -297,6 +298,14 @@ def _instants(column: Iterable[Any], accepted_at: datetime) -> tuple[datetime, .
         for moment in column
     ]
     return tuple(instants)
+
+
+def _getter(field: Field) -> Callable[[Any], Any]:
+    """What reads a field's value from a decoded body; it raises ValueError where that has no normal form."""
+    if field.normal_form_of is None:
+        return attrgetter(field.name)
+    read = attrgetter(field.normal_form_of)
+    return lambda body: normal_form(read(body))
 
 
 def _column(field: Field, column: Iterable[Any]) -> Sequence[Value]:

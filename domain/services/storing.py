@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence, Set
 from typing import TypeVar
 
-from domain.errors import BackendError, OutrankedByDelete, VersionStale, WriteConflict
+from domain.errors import BackendError, OutrankedByDelete, RecordRefused, ValueTaken, VersionStale, WriteConflict
 from domain.model.collections import Collection
 from domain.model.frames import Frame
 from domain.model.policies import MAX_STATEMENT_RECORDS
@@ -92,6 +92,8 @@ class BatchStore:
         return isolation.refused
 
     def _refused(self, record: Record, error: BackendError) -> Unstored:
+        if isinstance(error, RecordRefused) and error.taken:
+            return _taken(self._collection, record)
         return Unstored(revision=record.revision, verdict=self._refusal, code=error.code, detail=error.detail)
 
 
@@ -144,6 +146,16 @@ def _buried(record: Record) -> Unstored:
         verdict=Verdict.STALE,
         code=OutrankedByDelete.code,
         detail="The record was deleted with a later `updated_at` than that of the write.",
+    )
+
+
+def _taken(collection: Collection, record: Record) -> Unstored:
+    """No fault of the record's: somebody else was first, and whoever sent it is told so."""
+    return Unstored(
+        revision=record.revision,
+        verdict=Verdict.CONFLICT,
+        code=ValueTaken.code,
+        detail=f"Another {collection.noun} has this value already.",
     )
 
 

@@ -12,7 +12,7 @@ import msgspec
 from entrypoints.cli.asking import asked, json_option, print_json
 from entrypoints.cli.failures import Exit
 from entrypoints.cli.options import KINDS, page_size_option, url_option
-from entrypoints.cli.read import COLLECTIONS, segment
+from entrypoints.cli.read import segment
 from entrypoints.cli.saying import counted, say
 from entrypoints.cli.tables import print_report, print_table
 
@@ -232,7 +232,7 @@ def _exit(verdicts: dict[str, int], kept: int) -> int:
 def _filters(chosen: dict[str, str | None]) -> Params:
     params = {name: value for name, value in chosen.items() if value is not None}
     if "collection" in params:
-        params["collection"] = COLLECTIONS[params["collection"]].name
+        params["collection"] = KINDS[params["collection"]].name
     return params
 
 

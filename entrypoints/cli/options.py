@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 import click
 
 from domain.model.translation import SESSIONS, TASKS
+from domain.model.users import USERS
 from entrypoints.settings import load_settings
 
-KINDS = (SESSIONS.envelope, TASKS.envelope)
+KINDS = {collection.envelope: collection for collection in (SESSIONS, TASKS, USERS)}
 F = TypeVar("F", bound=Callable[..., Any])  # any command function
 
 
@@ -33,8 +34,8 @@ def data_dir_option(function: F) -> F:
 
 
 def kind_argument(function: F) -> F:
-    """``sessions`` or ``tasks``."""
-    return click.argument("kind", metavar="sessions|tasks", type=click.Choice(KINDS))(function)
+    """``sessions``, ``tasks`` or ``users``."""
+    return click.argument("kind", metavar="|".join(KINDS), type=click.Choice([*KINDS]))(function)
 
 
 def page_size_option(function: F) -> F:

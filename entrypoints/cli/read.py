@@ -10,18 +10,17 @@ import click
 import msgspec
 
 from domain.model.collections import Collection, FieldType
-from domain.model.translation import SESSIONS, TASKS
 from entrypoints.cli.asking import asked, json_option, print_json
 from entrypoints.cli.failures import Exit
-from entrypoints.cli.options import kind_argument, page_size_option, url_option
+from entrypoints.cli.options import KINDS, kind_argument, page_size_option, url_option
 from entrypoints.cli.tables import print_report, print_table
 from entrypoints.client.failures import NotTheService
+from entrypoints.client.records import PATHS
 
-COLLECTIONS = {collection.envelope: collection for collection in (SESSIONS, TASKS)}
-ROOT = "/api/v1/translation"
 SHOWN = {
     "sessions": ("session_id", "status", "target_lang", "total_tasks", "name"),
     "tasks": ("task_id", "status", "target_lang", "source_text", "translated_text"),
+    "users": ("user_id", "name", "created_at", "updated_at"),
 }
 Row = dict[str, Any]  # a JSON object of the service's
 
@@ -66,7 +65,7 @@ class _Receipt(msgspec.Struct):
 def query(
     kind: str, filters: tuple[str, ...], url: str, as_json: bool, strong: bool, **options: str | int | None
 ) -> None:
-    """List sessions or tasks, filtered and sorted.
+    """List sessions, tasks or users, filtered and sorted.
 
     Filters are those of the API: FIELD=VALUE or FIELD__OP=VALUE with eq ne lt lte gt gte in nin contains prefix isnull
     between; from_date and to_date too.
@@ -82,12 +81,12 @@ def query(
         params.append(("consistency", "strong"))
     if not as_json and "fields" not in names:
         params.append(("fields", ",".join(SHOWN[kind])))
-    answer = asked("GET", url, f"{ROOT}/{kind}", params=params)
+    answer = asked("GET", url, PATHS[kind], params=params)
     page = answer.read(Page)
     if as_json:
         print_json(answer.body)
     else:
-        show_page(COLLECTIONS[kind], page)
+        show_page(KINDS[kind], page)
 
 
 @click.command()
@@ -96,15 +95,15 @@ def query(
 @url_option
 @json_option
 def get(kind: str, key: str, url: str, as_json: bool) -> None:
-    """Show one session, with the progress of its tasks, or one task: what was acknowledged, flushed or not.
+    """Show one session, with the progress of its tasks, one task or one user: what was acknowledged, flushed or not.
 
     \b
     Example: persistence get sessions s1
     Exit:    0 shown, 1 there is none, 69 no service answers
     """
-    answer = asked("GET", url, f"{ROOT}/{kind}/{segment(key)}")
+    answer = asked("GET", url, f"{PATHS[kind]}/{segment(key)}")
     record = answer.read(Row)
-    if COLLECTIONS[kind].key not in record:
+    if KINDS[kind].key not in record:
         raise NotTheService(answer.url)
     if as_json:
         print_json(answer.body)

@@ -14,7 +14,7 @@ from domain.model.translation import SESSIONS, TASKS
 from entrypoints.cli.asking import asked, json_option, print_json, refused
 from entrypoints.cli.options import page_size_option, url_option
 from entrypoints.cli.progress import Report, records_progress
-from entrypoints.cli.read import ROOT, SHOWN, Page, Row, segment, show_page, show_records, shown_progress
+from entrypoints.cli.read import SHOWN, Page, Row, segment, show_page, show_records, shown_progress
 from entrypoints.cli.saying import say
 from entrypoints.cli.tables import print_report
 from entrypoints.client.failures import NotTheService
@@ -42,6 +42,9 @@ class _Restored(msgspec.Struct):
     count: int
 
 
+_ROOT = "/api/v1/translation"
+
+
 @click.group()
 def recovery() -> None:
     """Find interrupted sessions, and get one back.
@@ -65,7 +68,7 @@ def list_incomplete(page_size: int, page: int, url: str, as_json: bool) -> None:
     Exit:    0 listed, 69 no service answers
     """
     params = {"page_size": str(page_size), "page": str(page)}
-    answer = asked("GET", url, f"{ROOT}/recovery/incomplete-sessions", params=params)
+    answer = asked("GET", url, f"{_ROOT}/recovery/incomplete-sessions", params=params)
     found = answer.read(Page)
     if as_json:
         return print_json(answer.body)
@@ -93,7 +96,7 @@ def restore(session_id: str, shown: int, url: str, as_json: bool) -> None:
     """
     out: Callable[[bytes], object] = _print if as_json else lambda _: None
     with records_progress(hidden=as_json and sys.stdout.isatty()) as progress:
-        restored = asyncio.run(_fetch(url, f"{ROOT}/recovery/restore/{segment(session_id)}", shown, out, progress))
+        restored = asyncio.run(_fetch(url, f"{_ROOT}/recovery/restore/{segment(session_id)}", shown, out, progress))
     if as_json:
         return click.echo()
     return _show(restored)

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from domain.model.translation import SESSIONS, TASKS
 from entrypoints.cli.asking import introduced
 from entrypoints.cli.failures import Exit, on_interrupt
-from entrypoints.cli.options import kind_argument, patience_option, url_option
+from entrypoints.cli.options import KINDS, kind_argument, patience_option, url_option
 from entrypoints.cli.output import STDOUT, checked_name, opened
 from entrypoints.cli.progress import Report, records_progress
 from entrypoints.cli.saying import counted, say
@@ -49,12 +48,12 @@ _NDJSON = (
 )
 @patience_option
 def import_records(files: tuple[Path, ...], url: str, batch_size: int, in_flight: int, patience: float) -> int:
-    """Send records from NDJSON files, sessions or tasks, to a running service.
+    """Send records from NDJSON files, sessions, tasks or users, to a running service.
 
-    A file holds one kind: its first record's task_id or session_id tells which; gzip is told by its content, and - is
-    stdin. Refused connections, resets, timeouts, 429 and 503 are repeated, and nothing is taken twice by that. A record
-    that the service refuses is named with its line, the others go on. Sending a file again is harmless where records
-    carry `updated_at`.
+    A file holds one kind: its first record's task_id, session_id or user_id tells which; gzip is told by its content,
+    and - is stdin. Refused connections, resets, timeouts, 429 and 503 are repeated, and nothing is taken twice by that.
+    A record that the service refuses is named with its line, the others go on. Sending a file again is harmless where
+    records carry `updated_at`.
 
     \b
     Example: persistence import sessions.ndjson tasks.ndjson.gz
@@ -100,7 +99,7 @@ def import_records(files: tuple[Path, ...], url: str, batch_size: int, in_flight
 @url_option
 @patience_option
 def export_records(kind: str, output: str, form: str | None, url: str, patience: float) -> None:
-    """Write all sessions or tasks of a running service, in the order of their keys, as NDJSON or CSV.
+    """Write all sessions, tasks or users of a running service, in the order of their keys, as NDJSON or CSV.
 
     What was acknowledged before the export began is in it. A file appears under its name when it is complete. In CSV,
     null is an empty cell and an object is JSON.
@@ -110,7 +109,7 @@ def export_records(kind: str, output: str, form: str | None, url: str, patience:
     Exit:    0 all written, 1 the file cannot be written,
              69 no service answers
     """
-    collection = SESSIONS if kind == SESSIONS.envelope else TASKS
+    collection = KINDS[kind]
     form = form or ("csv" if output.removesuffix(".gz").endswith(".csv") else "ndjson")
     place = "stdout" if output == STDOUT else output
     said = {STDOUT: "what is on stdout is not all"}.get(output, f"{output} was not written")

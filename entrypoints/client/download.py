@@ -9,6 +9,7 @@ import msgspec
 from domain.model.collections import Collection
 from domain.model.query import MAX_PAGE_SIZE
 from entrypoints.client.http import Client
+from entrypoints.client.records import PATHS
 
 _UNFIT = 400
 
@@ -27,12 +28,12 @@ class Download:
     def __init__(self, client: Client, collection: Collection) -> None:
         self.total: int | None = None  # as the first page tells it
         self._client = client
-        self._path = f"/api/v1/translation/{collection.envelope}"
+        self._path = PATHS[collection.envelope]
         self._params = {
             "page_size": str(MAX_PAGE_SIZE),
             "sort_by": collection.key,
             "order": "asc",
-            "fields": ",".join(field.name for field in collection.fields),
+            "fields": ",".join(field.name for field in collection.sent_fields),  # what can be sent again, all of it
         }
 
     async def pages(self) -> AsyncIterator[list[bytes]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -13,8 +13,14 @@ import msgspec
 
 from domain.model.policies import MAX_RECORD_BYTES
 from domain.model.translation import SESSIONS, TASKS
+from domain.model.users import USERS
 
-KINDS = (TASKS, SESSIONS)  # a task has a session_id too: its own key decides
+KINDS = (TASKS, SESSIONS, USERS)  # a task has a session_id too, and a session a user_id: its own key decides
+PATHS = {
+    SESSIONS.envelope: "/api/v1/translation/sessions",
+    TASKS.envelope: "/api/v1/translation/tasks",
+    USERS.envelope: "/api/v1/users",
+}
 PORTION_BYTES = 4 * 1024 * 1024
 _LONGEST_LINE = 2 * MAX_RECORD_BYTES
 _HOPELESS_LINES = 10  # so many lines without a record: this is a file of something else
@@ -27,7 +33,7 @@ class Portion(msgspec.Struct, frozen=True, kw_only=True):
     """Records that go into one request."""
 
     file: str
-    envelope: str  # "sessions" or "tasks"
+    envelope: str  # "sessions", "tasks" or "users"
     records: tuple[bytes, ...]  # JSON objects as they stand in the file
     lines: tuple[int, ...]  # the number of each record's line, from 1
     position: int  # bytes of the file on disk that were read so far
@@ -36,6 +42,12 @@ class Portion(msgspec.Struct, frozen=True, kw_only=True):
     def body(self) -> bytes:
         """The request body."""
         return b'{"%s":[%s]}' % (self.envelope.encode(), b",".join(self.records))
+
+    def without(self, places: Container[int]) -> Portion:
+        """The other records."""
+        kept = [place for place in range(len(self.records)) if place not in places]
+        records, lines = (tuple(column[place] for place in kept) for column in (self.records, self.lines))
+        return msgspec.structs.replace(self, records=records, lines=lines)
 
     def halves(self) -> tuple[Portion, Portion]:
         """The same records in two portions."""
@@ -165,5 +177,5 @@ class _Reader:
         if not self._envelope:
             self._envelope = next((kind.envelope for kind in KINDS if kind.key in found), "")
             self.hopeless = not self._envelope
-        fault = "neither a task (task_id) nor a session (session_id); nothing of this file is sent"
+        fault = "no task (task_id), session (session_id) or user (user_id); nothing of this file is sent"
         return "" if self._envelope else fault

@@ -11,14 +11,15 @@ from uuid import uuid4
 
 import msgspec
 
+from domain.model.users import USERS
 from entrypoints.client.aside import aside
 from entrypoints.client.failures import ServiceUnreachable
-from entrypoints.client.http import Answer, Client, ItemProblem
-from entrypoints.client.records import Portion, Refusal, portions, size_of
+from entrypoints.client.http import Answer, Client, ItemProblem, Problem
+from entrypoints.client.records import PATHS, Portion, Refusal, portions, size_of
 
 KEPT_REFUSALS = 1000  # named in the summary; the others are only counted
-PATHS = {"sessions": "/api/v1/translation/sessions/batch", "tasks": "/api/v1/translation/tasks/batch"}
 _TERMS = {"on_error": "continue"}
+_JUDGED = frozenset({USERS.envelope})  # kinds whose batches are answered when stored, with a verdict for each record
 _SPLIT = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
 Progress = Callable[[int, int], None]
 
@@ -36,6 +37,20 @@ class _Taken(msgspec.Struct, frozen=True):
 
     count: int
     errors: tuple[ItemProblem, ...] = ()
+
+
+class _Judged(msgspec.Struct, frozen=True):
+    """What became of one record of a batch."""
+
+    index: int
+    verdict: str
+    problem: Problem | None = None
+
+
+class _Results(msgspec.Struct, frozen=True):
+    """The part of a 200 answer that counts."""
+
+    results: tuple[_Judged, ...]
 
 
 class Upload:
@@ -126,6 +141,10 @@ class Upload:
             taken = answer.read(_Taken)
             self.acknowledged += taken.count
             self._refuse_items(portion, taken.errors, len(portion.records) - taken.count)
+        elif answer.status == HTTPStatus.OK and portion.envelope in _JUDGED:
+            self._count_judged(portion, answer.read(_Results).results)
+        elif answer.status == HTTPStatus.UNPROCESSABLE_ENTITY and portion.envelope in _JUDGED:
+            await self._send_others(portion, answer.problem.errors)
         elif answer.status == HTTPStatus.UNPROCESSABLE_ENTITY:
             self._refuse_items(portion, answer.problem.errors, len(portion.records))
         elif answer.status in _SPLIT:
@@ -135,8 +154,25 @@ class Upload:
 
     async def _post(self, portion: Portion) -> Answer:
         """Under a key of its own: where the answer is lost, the service tells it again and takes nothing twice."""
-        path = PATHS[portion.envelope]
-        return await self._client.request("POST", path, params=_TERMS, body=portion.body, key=uuid4().hex)
+        path, terms = f"{PATHS[portion.envelope]}/batch", {} if portion.envelope in _JUDGED else _TERMS
+        return await self._client.request("POST", path, params=terms, body=portion.body, key=uuid4().hex)
+
+    def _count_judged(self, portion: Portion, results: Sequence[_Judged]) -> None:
+        for result in results:
+            if result.problem is None:
+                self.acknowledged += 1
+            else:
+                line = portion.lines[result.index]
+                self._refuse(Refusal(file=portion.file, line=line, detail=result.problem.detail))
+
+    async def _send_others(self, portion: Portion, errors: Sequence[ItemProblem]) -> None:
+        """A batch that is judged as a whole: name the records that spoil it, and send the others."""
+        places = {int(place) for error in errors if (place := [*error.pointer.split("/"), ""][2]).isdecimal()}
+        places = {place for place in places if place < len(portion.records)} or set(range(len(portion.records)))
+        self._refuse_items(portion, errors, len(places))
+        rest = portion.without(places)
+        if rest.records:
+            await self._send(rest)
 
     async def _take_apart(self, portion: Portion, answer: Answer) -> None:
         """The request as a whole was refused: halve it until the record that spoils it is alone."""

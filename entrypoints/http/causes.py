@@ -66,6 +66,11 @@ CAUSES: Mapping[str, str] = {
     # the state it meets
     "conflict": "What the request builds on is no longer so, or not yet; the detail says how it is.",
     "write_conflict": "Others changed the record between its reading and its writing, several times in a row.",
+    "value_taken": (
+        "A field of this collection has another value in every record, like the e-mail address of a user. Those are "
+        "compared by their normal form, so that capital letters, or another way to write the same character, make no "
+        "difference; the first write that was stored has it, and a deleted record gives it up."
+    ),
     "object_exists": "Objects are written once; another request has just stored one under the same name.",
     "version_stale": (
         "Of two versions of a record the one with the later `updated_at` stays. This one is earlier than the stored "

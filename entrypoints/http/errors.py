@@ -100,7 +100,7 @@ def summary(problem: PersistenceError) -> Document:
         "detail": problem.detail.encode(errors="replace").decode(),  # a header may hold bytes that are no text
         "code": kind.code,
     }
-    if isinstance(problem, errors.InvalidRecords):
+    if isinstance(problem, errors.InvalidRecords | errors.ValueTaken):
         document["errors"] = problem.errors
     return document
 

@@ -80,7 +80,11 @@ def parse(collection: Collection, pairs: Pairs, *fixed: Condition) -> ListReques
     control = singles([pair for pair in pairs if pair[0] in CONTROLS], CONTROLS)
     conditions = terms(collection, pairs, CONTROLS, fixed)
     sort = query_rules.sort_of(collection, _words(control, "sort_by"), _words(control, "order"))
-    fields = query_rules.projection(collection, _words(control, "fields")) if "fields" in control else None
+    fields = (
+        query_rules.projection(collection, _words(control, "fields"))
+        if "fields" in control
+        else query_rules.listed(collection)
+    )
     page, size = _page(control)
     query = Query(
         filter=And(conditions),

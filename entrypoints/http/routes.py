@@ -9,6 +9,7 @@ from aiohttp import web
 
 from domain.model.files import FILES
 from domain.model.translation import SESSIONS, TASKS
+from domain.model.users import USERS
 from entrypoints.http.call import Call
 from entrypoints.http.handlers import (
     dead_letters,
@@ -47,6 +48,7 @@ _SESSIONS = f"{_API}/translation/sessions"
 _TASKS = f"{_API}/translation/tasks"
 _RECOVERY = f"{_API}/translation/recovery"
 _FILES = f"{_API}/storage/files"
+_USERS = f"{_API}/users"
 _SYSTEM = f"{_API}/system"
 _LETTERS = f"{_SYSTEM}/dead-letters"
 
@@ -73,6 +75,13 @@ ROUTES = (
     Route("DELETE", f"{_FILES}/{{file_id}}", records.delete, FILES.name),
     Route("GET", f"{_FILES}/{{file_id}}/info", records.get, FILES.name),
     Route("GET", f"{_API}/search", search.find),
+    Route("POST", f"{_USERS}/batch", records.replace_many, USERS.name),
+    Route("PATCH", f"{_USERS}/batch", records.patch_many, USERS.name),
+    Route("POST", _USERS, records.create, USERS.name),
+    Route("GET", _USERS, records.find, USERS.name),
+    Route("GET", f"{_USERS}/{{user_id}}", records.get, USERS.name),
+    Route("PATCH", f"{_USERS}/{{user_id}}", records.patch, USERS.name),
+    Route("DELETE", f"{_USERS}/{{user_id}}", records.delete, USERS.name),
     Route("GET", f"{_API}/receipts/{{receipt}}", receipts.status),
     Route("GET", f"{_SYSTEM}/info", system.info),
     Route("GET", f"{_SYSTEM}/health", system.health),

@@ -92,3 +92,28 @@ CREATE INDEX files_updated_at
 
 CREATE INDEX files_tombstones
     ON files (file_id) INCLUDE (updated_at, revision, deleted_at) WHERE deleted_at IS NOT NULL;
+
+CREATE TABLE users (
+    user_id          TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    email            TEXT COLLATE "C" NOT NULL, -- as it was sent
+    email_normalized TEXT COLLATE "C",          -- what no two users share; null in a tombstone
+    name             TEXT COLLATE "C",
+    preferences      TEXT COLLATE "C" NOT NULL, -- the JSON object as it was sent
+    created_at       BIGINT           NOT NULL, -- microseconds since 1970, UTC; so are all times
+    updated_at       BIGINT           NOT NULL, -- first half of the version
+    revision         BIGINT           NOT NULL, -- second half of the version
+    deleted_at       BIGINT,                    -- set on a tombstone, which no answer shows
+    metadata         TEXT COLLATE "C" NOT NULL  -- the JSON object as it was sent
+);
+
+CREATE UNIQUE INDEX users_email_normalized
+    ON users (email_normalized NULLS FIRST);
+
+CREATE INDEX users_created_at
+    ON users (created_at, user_id) WHERE deleted_at IS NULL;
+
+CREATE INDEX users_updated_at
+    ON users (updated_at, user_id) WHERE deleted_at IS NULL;
+
+CREATE INDEX users_tombstones
+    ON users (user_id) INCLUDE (updated_at, revision, deleted_at) WHERE deleted_at IS NOT NULL;

@@ -27,19 +27,19 @@ from adapters.system.clock import SystemClock
 from domain.model.built_in import BUILT_IN
 from domain.model.secret import Secret
 from entrypoints.backend_types import backend_type
-from ports.abilities import ConditionalWrites, Counting, Dumping, Scanning
+from ports.abilities import ConditionalWrites, Counting, Dumping, Scanning, UniqueFields
 from ports.backend_type import BackendContext
 from tests.servers import Database
 
-OPTIONAL = (ConditionalWrites, Counting, Scanning, Dumping)
+OPTIONAL = (ConditionalWrites, UniqueFields, Counting, Scanning, Dumping)
 
 ABILITIES = {
-    #           conditional writes  counting  scanning  dumping
-    "memory": {ConditionalWrites, Counting, Scanning, Dumping},
-    "sqlite": {ConditionalWrites, Counting, Scanning, Dumping},
-    "mariadb": {ConditionalWrites, Counting, Scanning, Dumping},
-    "mysql": {ConditionalWrites, Counting, Scanning, Dumping},
-    "postgres": {ConditionalWrites, Counting, Scanning, Dumping},
+    #           conditional writes  unique fields  counting  scanning  dumping
+    "memory": {ConditionalWrites, UniqueFields, Counting, Scanning, Dumping},
+    "sqlite": {ConditionalWrites, UniqueFields, Counting, Scanning, Dumping},
+    "mariadb": {ConditionalWrites, UniqueFields, Counting, Scanning, Dumping},
+    "mysql": {ConditionalWrites, UniqueFields, Counting, Scanning, Dumping},
+    "postgres": {ConditionalWrites, UniqueFields, Counting, Scanning, Dumping},
     "redis": {ConditionalWrites, Counting, Scanning, Dumping},
 }
 

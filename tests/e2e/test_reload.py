@@ -27,6 +27,7 @@ type = "sqlite"
 translation_sessions.backend = "{0}"
 translation_tasks.backend = "{1}"
 files.backend = "{1}"
+users.backend = "{1}"
 """
 ROUTES = [("one", "two"), ("two", "one"), ("two", "two"), ("one", "one")]
 

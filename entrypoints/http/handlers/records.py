@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from urllib.parse import quote
+
 from aiohttp import web
 
-from domain.errors import InvalidRecords, RecordNotFound
+from domain.errors import InvalidRecords, RecordNotFound, ValueTaken
 from domain.model.changes import ChangeResult
+from domain.model.collections import Collection
 from domain.model.query import Condition
 from domain.model.receipts import Receipt
 from domain.services import strict_json
@@ -45,16 +50,44 @@ async def accept(call: Call) -> web.Response:
 
 async def patch_many(call: Call) -> web.Response:
     """Change fields of many records; answers with a verdict for each."""
+    media.media_type(call.request, media.JSON, media.MERGE_PATCH)
+    return await _each_judged(call, call.services.changes.patch_many)
+
+
+async def replace_many(call: Call) -> web.Response:
+    """Store many whole records, new ones or in the place of others; answers with a verdict for each."""
+    media.media_type(call.request, media.JSON)
+    return await _each_judged(call, call.services.changes.replace_many)
+
+
+async def create(call: Call) -> web.Response:
+    """Store a new record, under an id of its own or a fresh one."""
     only(call.request)
     preconditions.refuse(call.request, "If-Match", "If-None-Match")
-    media.media_type(call.request, media.JSON, media.MERGE_PATCH)
+    media.media_type(call.request, media.JSON)
     body = await read_body(call, call.services.bodies)
-    collection, origin, change = call.resource.collection, call.origin, call.services.changes.patch_many
+    strict_json.check(body)
+    collection, fresh = call.resource.collection, call.services.ids.request_id()
+    async with idempotency.attempt(call, body) as attempt:
+        with _of_one():
+            record = await call.services.changes.create(collection, body, fresh, origin=call.origin, attempt=attempt)
+        headers = {
+            "ETag": preconditions.quoted(record.tag),
+            "Location": f"{call.request.rel_url.raw_path}/{quote(record.key, safe='')}",
+        }
+        return idempotency.marked(json_response(call.resource.wire.document(record), 201, headers), attempt)
+
+
+async def _each_judged(call: Call, change: Callable[..., Awaitable[Sequence[ChangeResult]]]) -> web.Response:
+    only(call.request)
+    preconditions.refuse(call.request, "If-Match", "If-None-Match")
+    body = await read_body(call, call.services.bodies)
+    collection, origin = call.resource.collection, call.origin
     async with idempotency.attempt(call, body) as attempt:
         results = await call.resource.within_envelope(
             body, lambda batch: change(collection, batch, origin=origin, attempt=attempt)
         )
-        answer = json_response({"status": "stored", "results": [_result(result) for result in results]})
+        answer = json_response({"status": "stored", "results": [_result(collection, result) for result in results]})
         return idempotency.marked(answer, attempt)
 
 
@@ -92,12 +125,10 @@ async def patch(call: Call) -> web.Response:
     strict_json.check(body)
     collection = call.resource.collection
     async with idempotency.attempt(call, body) as attempt:
-        try:
+        with _of_one():
             record = await call.services.changes.patch(
                 collection, key, body, if_match=tags, origin=call.origin, attempt=attempt
             )
-        except InvalidRecords as problem:  # the service counts items; here there is only one
-            raise InvalidRecords(problem.detail, errors=moved(problem.errors, 1, "")) from None
         tag = {"ETag": preconditions.quoted(record.tag)}
         return idempotency.marked(json_response(call.resource.wire.document(record), headers=tag), attempt)
 
@@ -131,7 +162,18 @@ def not_modified(tag: str) -> web.Response:
     return web.Response(status=304, headers={"ETag": preconditions.quoted(tag)})
 
 
-def _result(result: ChangeResult) -> Document:
+@contextmanager
+def _of_one() -> Iterator[None]:
+    """The service counts items; here there is only one."""
+    try:
+        yield
+    except InvalidRecords as problem:
+        raise InvalidRecords(problem.detail, errors=moved(problem.errors, 1, "")) from None
+    except ValueTaken as problem:
+        raise ValueTaken(problem.detail, errors=moved(problem.errors, 1, "")) from None
+
+
+def _result(collection: Collection, result: ChangeResult) -> Document:
     absent = isinstance(result.problem, RecordNotFound)
     item: Document = {
         "index": result.index,
@@ -139,4 +181,7 @@ def _result(result: ChangeResult) -> Document:
         "verdict": result.verdict or ("not_found" if absent else "refused"),
         "revision": None if result.revision is None else str(result.revision),
     }
-    return item | ({"problem": summary(result.problem)} if result.problem else {})
+    problem = result.problem
+    if isinstance(problem, ValueTaken):
+        problem = ValueTaken(problem.detail, errors=moved(problem.errors, 0, f"/{collection.envelope}"))
+    return item | ({"problem": summary(problem)} if problem else {})

@@ -27,7 +27,9 @@ from entrypoints.http.routes import ROUTES, Route
 from entrypoints.http.wire import Document
 
 _COLLECTIONS = {collection.name: collection for collection in BUILT_IN}
-_SENT = {route.collection for route in ROUTES if route.handler is records.accept}  # whose records come in batches
+_BATCHED = (records.accept, records.replace_many)
+_SENT = {route.collection for route in ROUTES if route.handler in _BATCHED}  # whose records come in batches
+_CREATED = {route.collection for route in ROUTES if route.handler is records.create}
 _REF = "#/components/schemas/{name}"
 _BINARY = {"type": "string", "contentMediaType": OCTETS}
 _FORM = {
@@ -221,7 +223,7 @@ _SPECIAL = {"detail": "SessionDetail", "restored": "Restored"}
 def _schemas() -> dict[str, Document]:
     found: dict[str, Document] = {}
     for collection in BUILT_IN:
-        found |= schemas_of(collection, is_sent=collection.name in _SENT)
+        found |= schemas_of(collection, is_sent=collection.name in _SENT, is_created=collection.name in _CREATED)
     answered = [schema for row in OPERATIONS.values() for schema in (row.answer, *row.also.values())]
     types = [*{schema: None for schema in answered if isinstance(schema, type)}, shapes.Problem]
     _, components = msgspec.json.schema_components([*types, shapes.Progress], ref_template=_REF)

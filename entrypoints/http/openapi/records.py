@@ -17,14 +17,23 @@ def names_of(collection: Collection) -> dict[str, str]:
     return {"record": noun, "draft": f"{noun}Draft", "changes": f"{noun}Changes", "page": f"{noun}Page"} | {
         "selection": f"{noun}Selection",
         "batch": f"{noun}Batch",
+        "new": f"New{noun}",
         "changes_batch": f"{noun}ChangesBatch",
     }
 
 
-def schemas_of(collection: Collection, *, is_sent: bool = True) -> dict[str, Document]:
-    """Every schema of a collection, by name; ``is_sent``: its records come in batches."""
+def schemas_of(collection: Collection, *, is_sent: bool = True, is_created: bool = False) -> dict[str, Document]:
+    """Every schema of a collection, by name.
+
+    ``is_sent``: its records come in batches; ``is_created``: or one by one, and need not name their keys.
+    """
     names = names_of(collection)
-    return _answered(collection, names) | (_taken(collection, names) if is_sent else {})
+    found = _answered(collection, names) | (_taken(collection, names) if is_sent else {})
+    if is_created:
+        draft = found[names["draft"]]
+        required = [name for name in draft["required"] if name != collection.key]
+        found[names["new"]] = draft | {"required": required}
+    return found
 
 
 def _answered(collection: Collection, names: dict[str, str]) -> dict[str, Document]:
@@ -37,9 +46,9 @@ def _answered(collection: Collection, names: dict[str, str]) -> dict[str, Docume
 
 
 def _taken(collection: Collection, names: dict[str, str]) -> dict[str, Document]:
-    sent = {field.name: _sent(field) for field in collection.fields}
+    sent = {field.name: _sent(field) for field in collection.sent_fields}
     required = [field.name for field in collection.fields if field.required]
-    changes = {field.name: _changed(field) for field in collection.fields} | {collection.key: _KEY}
+    changes = {field.name: _changed(field) for field in collection.sent_fields} | {collection.key: _KEY}
     limit = f"A {collection.noun} as it is sent; at most {MAX_RECORD_BYTES} bytes."
     return {
         names["draft"]: _object(limit, sent, required),
@@ -54,6 +63,8 @@ def value_schema(field: Field) -> Document:
     match field.type:
         case FieldType.CHOICE:
             return {"type": "string", "enum": list(field.choices)}
+        case FieldType.EMAIL:
+            return {"type": "string", "maxLength": field.max_chars, "pattern": "^[^@\\s]+@[^@\\s]+$"}
         case FieldType.INTEGER | FieldType.LONG:
             return {"type": "integer", "minimum": field.minimum, "maximum": field.maximum}
         case FieldType.OBJECT:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from ports.abilities import ConditionalWrites, Counting, Dumping, Scanning
+from ports.abilities import ConditionalWrites, Counting, Dumping, Scanning, UniqueFields
 from ports.migrating import Migrating
 
-_MODULES = ("abilities", "conditional_writes", "migrating", "query", "query_at_random", "storage_backend", "wire")
+_MODULES = (
+    *("abilities", "conditional_writes", "migrating", "query", "query_at_random", "storage_backend", "unique_fields"),
+    "wire",
+)
 pytest.register_assert_rewrite(*(f"persistence_contract.{name}" for name in _MODULES))
 
 
@@ -25,6 +28,12 @@ def _able(backend, ability: type):
 async def conditional(backend):
     """The backend as one that takes conditional writes."""
     return _able(backend, ConditionalWrites)
+
+
+@pytest.fixture
+async def unique(backend):
+    """The backend as one that keeps unique fields, and takes conditional writes."""
+    return _able(_able(backend, UniqueFields), ConditionalWrites)
 
 
 @pytest.fixture

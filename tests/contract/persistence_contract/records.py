@@ -32,6 +32,8 @@ def record(
     return Record(values, at(created), at(updated), revision)
 
 
-def tombstone(key: str, updated: float = 0, revision: int = 1, created: float = 0) -> Record:
-    values = (key, *(field.default for field in TASKS.data_fields[1:]))
+def tombstone(
+    key: str, updated: float = 0, revision: int = 1, created: float = 0, *, collection: Collection = TASKS
+) -> Record:
+    values = (key, *(field.default for field in collection.data_fields[1:]))
     return Record(values, at(created), at(updated), revision, at(updated))

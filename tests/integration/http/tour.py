@@ -19,9 +19,13 @@ EXAMPLES, PROBLEMS = _FOLDER / "examples.json", _FOLDER / "problems.json"
 SYSTEM = "/api/v1/system"
 LETTERS = f"{SYSTEM}/dead-letters"
 FILES = "/api/v1/storage/files"
+USERS = "/api/v1/users"
 SESSIONS = [session(name="Manual"), session("s2", status="pending")]
 TASKS = [task("t1", source_text="Hello"), task("t2", source_text="World", priority=5)]
 
+ANN = {"user_id": "ann", "email": "Ann@Example.com", "name": "Ann", "preferences": {"language": "de"}}
+BOB = {"user_id": "bob", "email": "bob@example.com"}
+TWIN = {"user_id": "twin", "email": "ann@example.com"}
 OUTDATED = task("t2", updated_at="2020-01-01T00:00:00Z")
 
 
@@ -71,6 +75,13 @@ STEPS: tuple[tuple[str, str, str, Any], ...] = (  # operation, method, address, 
     ("create_file", "POST", FILES, PHOTO),
     ("get_files", "GET", f"{FILES}/manual/info", None),
     ("find_files", "GET", f"{FILES}?content_type__prefix=image/&sort_by=size", None),
+    ("create_users", "POST", USERS, ANN),
+    ("replace_many_users", "POST", f"{USERS}/batch", {"users": [BOB, TWIN]}),
+    ("patch_users", "PATCH", f"{USERS}/ann", {"preferences": {"theme": "dark"}}),
+    ("patch_many_users", "PATCH", f"{USERS}/batch", {"users": [{"user_id": "bob", "name": "Bob"}]}),
+    ("get_users", "GET", f"{USERS}/ann", None),
+    ("find_users", "GET", f"{USERS}?email_normalized=ANN@example.com", None),
+    ("delete_users", "DELETE", f"{USERS}/bob", None),
     ("system_info", "GET", f"{SYSTEM}/info", None),
     ("system_health", "GET", f"{SYSTEM}/health", None),
     ("system_stats", "GET", f"{SYSTEM}/stats", None),
@@ -127,6 +138,7 @@ STUMBLES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (  # code, method, 
     ("session_finished", "POST", f"{API}/recovery/restore/s3", {}),
     ("version_stale", "PATCH", f"{API}/tasks/t4", {"json": LATE}),
     ("precondition_failed", "PATCH", f"{API}/tasks/t1", {"json": {"priority": 1}, "headers": {"If-Match": '"old"'}}),
+    ("value_taken", "POST", USERS, {"json": TWIN}),
     ("range_not_satisfiable", "GET", f"{FILES}/manual", {"headers": {"Range": "bytes=100-"}}),
     ("digest_mismatch", "PUT", f"{FILES}/other", {"data": b"content", "headers": {"Content-Digest": DIGEST}}),
 )

@@ -48,7 +48,7 @@ METHODS = {
 async def test_a_database_without_tables_says_how_to_make_them(build, database):
     said = await refusal(build(), database.password)
     assert said.endswith(
-        "lacks 17 of 17 migrations, the first is 0001_expand_translation_sessions.sql. Run: persistence migrate"
+        "lacks 22 of 22 migrations, the first is 0001_expand_translation_sessions.sql. Run: persistence migrate"
     )
 
 

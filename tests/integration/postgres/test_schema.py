@@ -80,7 +80,12 @@ async def test_the_indexes_are_the_declared_ones_each_ending_with_the_key_and_on
             if name.startswith(collection.name)
         }
         key = collection.key
-        declared = {f"({', '.join((*index.fields, key))}) WHERE (deleted_at IS NULL)" for index in collection.indexes}
+        declared = {
+            f"({', '.join(index.fields)})"
+            if index.unique
+            else f"({', '.join((*index.fields, key))}) WHERE (deleted_at IS NULL)"
+            for index in collection.indexes
+        }
         tombstones = f"({key}) INCLUDE (updated_at, revision, deleted_at) WHERE (deleted_at IS NOT NULL)"
         assert found == {*declared, tombstones, f"({key})"}
 

@@ -14,6 +14,7 @@ from domain.model.built_in import BUILT_IN
 from domain.model.files import FILES
 from domain.model.observations import FrameQuarantined, RecordDeadLettered, WorkerEnded, WorkerStarted
 from domain.model.translation import SESSIONS, TASKS
+from domain.model.users import USERS
 from domain.services.lane import Lane
 from domain.services.remote_lane import RemoteLane
 from entrypoints.lifespan import running
@@ -71,6 +72,7 @@ async def test_a_collection_wanders_between_this_process_and_the_worker_under_lo
                 SESSIONS.name: RemoteLane,
                 TASKS.name: Lane if to == "here" else RemoteLane,
                 FILES.name: RemoteLane,
+                USERS.name: RemoteLane,
             }
             await house.flush()
         stop.set()

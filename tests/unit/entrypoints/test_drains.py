@@ -29,7 +29,7 @@ def drains():
 
 
 def test_a_backend_says_by_its_type_who_drains_into_it(drains):
-    sessions, tasks, _ = drains.chosen()
+    sessions, tasks, *_ = drains.chosen()
     assert (type(sessions), sessions.collection) == (Lane, SESSIONS)
     assert (type(tasks), tasks.collection) == (RemoteLane, TASKS)
 

@@ -159,7 +159,7 @@ def test_everything_shown_reads_back_as_the_same_settings(load):
     settings = load(server={"port": 9999})
     read = load(**settings.shown())
     assert (read.server, read.shown()) == (settings.server, settings.shown())
-    assert list(read.collections) == ["translation_sessions", "translation_tasks", "files"]
+    assert list(read.collections) == ["translation_sessions", "translation_tasks", "files", "users"]
 
 
 SERVER = """

@@ -30,7 +30,7 @@ MEANINGS = {
     BackendExhausted: [1021, 1114, 1037, 1041, 1026, 1038, 1135, 1206, 1637],
     SchemaMismatch: [1146, 1054, 1049, 1142, 1044, 1045, 1364, 1064],
     RecordRefused: [
-        *(1406, 1264, 1265, 1366, 1048, 1292, 1300, 1411, 1452, 1690, 3140, 3819, 4025, 1062),
+        *(1406, 1264, 1265, 1366, 1048, 1292, 1300, 1411, 1452, 1690, 3140, 3819, 4025),
         *(1118, 1216, 1369, 1526, 1644, 1748, 3988),
     ],
     StatementTooLarge: [1153],
@@ -50,6 +50,18 @@ def test_each_number_is_translated_with_its_cause(number, meaning):
     assert type(found.value) is meaning
     assert found.value.detail == f"MariaDB {number}: it failed."
     assert found.value.__cause__ is error
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(1062, "Duplicate entry 'ann@example.com' for key 'e'"), (1048, "Column 'created_at' cannot be null")],
+)
+def test_a_value_that_another_row_has_is_not_told(number, text):
+    with pytest.raises(RecordRefused) as found, translated("MySQL"):
+        raise MySQLError(number, text)
+
+    assert found.value.taken
+    assert found.value.detail == f"MySQL {number}: another record has the value of a unique key."
 
 
 @pytest.mark.parametrize("number", [1969, 3024])

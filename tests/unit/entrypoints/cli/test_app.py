@@ -39,7 +39,7 @@ def test_every_command_is_listed_with_one_line(capsys):
         ["serve", "--port", "99999"],
         ["import"],
         ["import", "missing.ndjson"],
-        ["export", "users"],
+        ["export", "files"],
         ["export", "tasks", "--output", ""],
         ["health", "--url", "127.0.0.1:8080"],
         ["health", "--url", "http://[::1"],

@@ -60,7 +60,7 @@ def test_a_line_that_is_no_json_object_is_refused_alone(tmp_path, bad):
 
 def test_a_file_of_something_else_is_given_up_at_once(tmp_path):
     path = write(tmp_path / "x", *[{"id": i} for i in range(1000)])
-    sentence = "neither a task (task_id) nor a session (session_id); nothing of this file is sent"
+    sentence = "no task (task_id), session (session_id) or user (user_id); nothing of this file is sent"
     assert shape(path) == [(1, sentence)]
 
 

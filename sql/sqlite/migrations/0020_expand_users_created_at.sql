@@ -1,0 +1,2 @@
+CREATE INDEX users_created_at
+    ON users (created_at, user_id, deleted_at);
