@@ -10,6 +10,7 @@ from domain.services.files import FileService
 from domain.services.orphans import OrphanSweeper
 from domain.services.query import QueryService
 from domain.services.schema import Schemas
+from domain.services.uploads import UploadService
 from entrypoints.http.upload import Uploads
 from entrypoints.sections import ObjectSettings
 from entrypoints.settings import Settings
@@ -37,13 +38,15 @@ class Filing:
         """``objects``: instead of the store that is configured. Raises StartFailure."""
         self.uploads = Uploads(settings.objects.parallel_uploads)
         self.files: FileService | None = None  # None: none are kept here
+        self.resumable: UploadService | None = None
         objects = objects or build_objects(settings)
         if objects is None:
             self.watch = StoreWatch(None, None, lambda: None, observer)
             return
         limits, of_all = settings.objects.limits, bool(settings.shared_partitions)
         self.files = FileService(objects, schemas, changes, query, lambda: buffer.instance, ids, clock, limits)
-        sweeper = OrphanSweeper(objects, query, dead_letters, clock)
+        self.resumable = UploadService(objects, self.files, ids, clock)
+        sweeper = OrphanSweeper(objects, query, dead_letters, clock, self.resumable)
         self.watch = StoreWatch(objects, sweeper, lambda: None if of_all else buffer.instance, observer)
 
 

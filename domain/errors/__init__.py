@@ -8,6 +8,7 @@ PersistenceError
 │   └── BodyTooSlow            the body did not arrive in time
 ├── InvalidRecords             decodable JSON that breaks a declared rule
 ├── DigestMismatch             the content is not what its digest says
+│   └── ChecksumMismatch       ... a piece of it is not what its checksum says
 ├── PayloadTooLarge            more bytes or records than one request may carry
 ├── UnsupportedMediaType       a body in a form that is not read here
 ├── NotFound
@@ -17,11 +18,13 @@ PersistenceError
 │   ├── ReceiptNotFound        not a receipt, or one that was never given
 │   ├── ReceiptElsewhere       a receipt of another instance
 │   ├── ObjectNotFound         the content of a file is not in the object store
+│   ├── UploadNotFound         no upload has this id, or no longer
 │   ├── DeadLetterNotFound     no dead letter has this id
 │   └── UnknownCollection      no collection of this name is declared
 ├── Conflict
 │   ├── WriteConflict          the record changed while a conditional write was on its way
 │   ├── ValueTaken             another record has the value of a field that no two share
+│   ├── UploadOffsetMismatch   content that does not go on where the upload is
 │   ├── ObjectExists           an object of this name was put before, or at the same time
 │   ├── VersionStale           the write is older than what is stored
 │   │   └── OutrankedByDelete  ... which is a tombstone
@@ -31,6 +34,7 @@ PersistenceError
 │   └── IdempotencyKeyInProgress a request with this key is on its way
 ├── IdempotencyKeyReused       the key was used for another request
 ├── PreconditionFailed         If-Match names another version than the visible one
+├── ProtocolVersionUnknown     the upload protocol is not spoken in this version
 ├── RangeNotSatisfiable        a part of a file that is past its end
 ├── AbilityMissing             the backend (or this release) does not offer what was asked
 ├── Unavailable                try again later; nothing was lost, nothing was half-written
@@ -98,6 +102,7 @@ from domain.errors.outages import (
 from domain.errors.requests import (
     AbilityMissing,
     BodyTooSlow,
+    ChecksumMismatch,
     Conflict,
     DeadLetterNotFound,
     DigestMismatch,
@@ -117,6 +122,7 @@ from domain.errors.requests import (
     OutrankedByDelete,
     PayloadTooLarge,
     PreconditionFailed,
+    ProtocolVersionUnknown,
     RangeNotSatisfiable,
     ReceiptElsewhere,
     ReceiptNotFound,
@@ -125,6 +131,8 @@ from domain.errors.requests import (
     SessionFinished,
     UnknownCollection,
     UnsupportedMediaType,
+    UploadNotFound,
+    UploadOffsetMismatch,
     ValueTaken,
     VersionStale,
     WriteConflict,
@@ -152,6 +160,7 @@ __all__ = [
     "BackendUnavailable",
     "BodyTooSlow",
     "BufferFull",
+    "ChecksumMismatch",
     "Conflict",
     "DataFolderLocked",
     "DataFolderUnusable",
@@ -185,6 +194,7 @@ __all__ = [
     "PayloadTooLarge",
     "PersistenceError",
     "PreconditionFailed",
+    "ProtocolVersionUnknown",
     "QueryTimeout",
     "RangeNotSatisfiable",
     "ReceiptElsewhere",
@@ -205,6 +215,8 @@ __all__ = [
     "UnknownBackend",
     "UnknownCollection",
     "UnsupportedMediaType",
+    "UploadNotFound",
+    "UploadOffsetMismatch",
     "ValueTaken",
     "VersionStale",
     "WriteConflict",

@@ -62,6 +62,13 @@ class DigestMismatch(PersistenceError):
     cure = "Send the content again, with the SHA-256 of exactly its bytes in `Content-Digest`."
 
 
+class ChecksumMismatch(DigestMismatch):
+    """The content of this request is not what its checksum says; nothing of it was kept."""
+
+    code = "checksum_mismatch"
+    cure = "Send the same content again, with the checksum of exactly its bytes in `Upload-Checksum`."
+
+
 class PayloadTooLarge(PersistenceError):
     """The request carries more than one request may."""
 
@@ -125,6 +132,13 @@ class ObjectNotFound(NotFound):
     cure = "Ask again: the file may just have been replaced. If it persists, look at the object store."
 
 
+class UploadNotFound(NotFound):
+    """There is no upload of this id."""
+
+    code = "upload_not_found"
+    cure = "Begin a new upload; one that nothing was sent of for 24 hours, or that was ended, is gone."
+
+
 class DeadLetterNotFound(NotFound):
     """No dead letter has this id."""
 
@@ -163,6 +177,13 @@ class ValueTaken(Conflict):
         """``errors``: the field, by place."""
         super().__init__(detail)
         self.errors = errors
+
+
+class UploadOffsetMismatch(Conflict):
+    """The content does not go on where the upload is."""
+
+    code = "upload_offset_mismatch"
+    cure = "Ask with HEAD how far the upload is, and go on from there."
 
 
 class ObjectExists(Conflict):
@@ -231,6 +252,13 @@ class PreconditionFailed(PersistenceError):
         """``current``: the visible ``Record``, or None where there is none."""
         super().__init__(detail)
         self.current = current
+
+
+class ProtocolVersionUnknown(PersistenceError):
+    """The upload protocol's version is missing, or another one than this service speaks."""
+
+    code = "protocol_version_unknown"
+    cure = "Send `Tus-Resumable: 1.0.0`."
 
 
 class RangeNotSatisfiable(PersistenceError):

@@ -76,8 +76,9 @@ class FileService:
         if_match: Sequence[str] | None = None,
         only_new: bool = False,
         origin: Origin = NOBODY,
+        mark: str = "",
     ) -> Replaced:
-        """Keep a file; when this returns, its content and its record are stored.
+        """Keep a file; ``mark`` ends the name of its object. When this returns, its content and its record are stored.
 
         What can be refused is refused before the content is taken. Raises InvalidParameter, InvalidRecords,
         UnsupportedMediaType, PreconditionFailed, PayloadTooLarge, DigestMismatch, WriteConflict, Unavailable, and
@@ -85,7 +86,8 @@ class FileService:
         """
         self._judge(file)
         await self._look(file.file_id, if_match, only_new=only_new)
-        name = object_name(file.file_id, self._instance(), self._ids.request_id())
+        unique = "-".join(filter(None, (self._ids.request_id(), mark)))
+        name = object_name(file.file_id, self._instance(), unique)
         written = await self._objects.put(name, self._bounded(content), sha256=sha256)
         members = _members(file, name, written)
         try:
@@ -113,6 +115,11 @@ class FileService:
             with suppress(ObjectNotFound):
                 return OpenedFile(record=record, part=part, content=await self._begun(object_of(record), part))
         raise ObjectNotFound(f"The content of file {file_id!r} is not in the object store.")
+
+    async def check_new(self, file: NewFile) -> None:
+        """Whether a new file would be taken. Raises as ``store`` does before the content is taken."""
+        self._judge(file)
+        await self._look(file.file_id, None, only_new=True)
 
     def check_size(self, size: int) -> None:
         """Raises PayloadTooLarge."""

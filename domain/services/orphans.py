@@ -9,9 +9,11 @@ from domain.model.dead_letters import LetterFilter
 from domain.model.files import FILES, Swept
 from domain.model.objects import StoredObject
 from domain.model.query import Condition, CountMode, Operator, Query
+from domain.model.uploads import UPLOAD_PREFIX
 from domain.services import query_rules
 from domain.services.files import object_of
 from domain.services.query import QueryService
+from domain.services.uploads import UploadService
 from ports.ambient import Clock
 from ports.dead_letters import DeadLetters
 from ports.object_store import PORTION, ObjectStore
@@ -28,6 +30,7 @@ class OrphanSweeper:
         query: QueryService,
         dead_letters: DeadLetters,
         clock: Clock,
+        uploads: UploadService | None = None,
         *,
         grace: timedelta = GRACE,
     ) -> None:
@@ -35,19 +38,22 @@ class OrphanSweeper:
         self._query = query
         self._dead_letters = dead_letters
         self._clock = clock
+        self._uploads = uploads
         self._grace = grace
 
     async def sweep(self, instance: int | None) -> Swept:
-        """Remove the objects of an instance that are older than the grace and that no stored record names.
+        """Remove the objects of an instance that are older than the grace and that no stored record names; and all
+        of uploads that were given up, whoever began them.
 
         ``instance``: its number; None: of all, where one pending log shows what each of them has acknowledged.
         Everything acknowledged is stored first: where that fails, nothing is removed; nor while a file's record is a
         dead letter, which names an object too and may be replayed.
         Raises Replaying, FlushIncomplete, BackendError.
         """
+        expired = await self._uploads.expire() if self._uploads else Swept(seen=0, removed=0, freed_bytes=0)
         await self._query.settle(FILES)
         letters = await self._dead_letters.find(LetterFilter(lane=FILES.name), limit=1)
-        seen = removed = freed = 0
+        seen, removed, freed = 0, expired.removed, expired.freed_bytes
         async for portion in self._objects.list():
             seen += len(portion)
             for orphan in () if letters else await self._orphans(portion, instance):
@@ -75,4 +81,4 @@ class OrphanSweeper:
 def _is_of(name: str, instance: int | None) -> bool:
     """Whether a name is that of a file's content, put by the instance; None: by any."""
     parts = name.split("-")
-    return len(parts) > 2 and (instance is None or parts[1] == str(instance))
+    return not name.startswith(UPLOAD_PREFIX) and len(parts) > 2 and (instance is None or parts[1] == str(instance))

@@ -9,12 +9,14 @@ import msgspec
 
 from entrypoints.cli.asking import asked, json_option, print_json
 from entrypoints.cli.options import KINDS, url_option
-from entrypoints.cli.read import COLLECTIONS, SHOWN, pair, show_records
+from entrypoints.cli.read import SHOWN, pair, show_records
 from entrypoints.cli.saying import say
 
 _PATH = "/api/v1/search"
 _REBUILD = "/api/v1/system/search/rebuild"
-_kind_option = click.option("--in", "kind", metavar="sessions|tasks", type=click.Choice(KINDS), help="What to search.")
+_kind_option = click.option(
+    "--in", "kind", metavar="sessions|tasks", type=click.Choice(("sessions", "tasks")), help="What to search."
+)
 
 
 class _Hit(msgspec.Struct):
@@ -74,7 +76,7 @@ def find(
              2 nothing to look for, or no such filter,
              69 no service answers
     """
-    collection = COLLECTIONS[kind or "tasks"]
+    collection = KINDS[kind or "tasks"]
     params = [("q", words), ("collection", collection.name), ("page_size", str(page_size)), *map(pair, filters)]
     params += [("consistency", "strong")] if strong else []
     params += [("cursor", cursor)] if cursor else []
@@ -102,7 +104,7 @@ def rebuild(kind: str | None, url: str, as_json: bool) -> None:
     Example: persistence search rebuild
     Exit:    0 begun, 1 there is no index, 69 no service answers
     """
-    params = {"collection": COLLECTIONS[kind].name} if kind else {}
+    params = {"collection": KINDS[kind].name} if kind else {}
     answer = asked("POST", url, _REBUILD, params=params)
     filling = answer.read(_Filling)
     if as_json:

@@ -65,7 +65,7 @@ async def streamed_response(
 
 def common_headers(call: Call) -> dict[str, str]:
     """What every answer carries."""
-    return {"X-Request-Id": call.request_id, "Server": ""}
+    return {"X-Request-Id": call.request_id, "Server": "", **call.headers}
 
 
 def _items(portion: Sequence[Document]) -> bytes:

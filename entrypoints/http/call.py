@@ -27,6 +27,7 @@ class Call:
         "accepted",
         "endpoint",
         "error",
+        "headers",
         "held",
         "lookup",
         "receipt",
@@ -55,6 +56,7 @@ class Call:
         self.lookup = Lookup(fresh=wants_fresh(headers.getall("Cache-Control", ())))
         self.error: str | None = None  # code of the problem that was answered
         self.stream: web.StreamResponse | None = None  # an answer that has begun
+        self.headers: dict[str, str] = {}  # of the answer, whatever it will be
 
     @property
     def origin(self) -> Origin:

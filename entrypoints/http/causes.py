@@ -71,6 +71,18 @@ CAUSES: Mapping[str, str] = {
         "compared by their normal form, so that capital letters, or another way to write the same character, make no "
         "difference; the first write that was stored has it, and a deleted record gives it up."
     ),
+    "upload_offset_mismatch": (
+        "The upload is further than this request believes, or not so far: a piece was kept whose answer was lost, or "
+        "another request goes on with it at the same time."
+    ),
+    "upload_not_found": (
+        "The upload was ended, or nothing came for 24 hours, or the address is not the one that its beginning was "
+        "answered with. The file that it became stays where it is."
+    ),
+    "checksum_mismatch": "The bytes of this request changed on their way, or the checksum is that of others.",
+    "protocol_version_unknown": (
+        "Resumable uploads follow the tus protocol, whose requests name its version; `Tus-Version` says what is spoken."
+    ),
     "object_exists": "Objects are written once; another request has just stored one under the same name.",
     "version_stale": (
         "Of two versions of a record the one with the later `updated_at` stays. This one is earlier than the stored "

@@ -12,6 +12,7 @@ from domain import errors
 from domain.errors import PersistenceError
 from domain.model.observations import RequestFailed
 from domain.model.records import Record
+from entrypoints.http import tus
 from entrypoints.http.call import Call
 from entrypoints.http.media import ACCEPT_PATCH, ACCEPT_POST
 from entrypoints.http.preconditions import quoted
@@ -24,6 +25,7 @@ STATUS: dict[type[PersistenceError], int] = {  # the nearest class in an error's
     errors.BodyTooSlow: 408,
     errors.InvalidRecords: 422,
     errors.DigestMismatch: 422,
+    errors.ChecksumMismatch: 460,  # which the tus protocol has made up
     errors.IdempotencyKeyReused: 422,
     errors.PayloadTooLarge: 413,
     errors.UnsupportedMediaType: 415,
@@ -31,6 +33,7 @@ STATUS: dict[type[PersistenceError], int] = {  # the nearest class in an error's
     errors.MethodNotAllowed: 405,
     errors.Conflict: 409,
     errors.PreconditionFailed: 412,
+    errors.ProtocolVersionUnknown: 412,
     errors.RangeNotSatisfiable: 416,
     errors.AbilityMissing: 501,
     errors.Unavailable: 503,
@@ -150,6 +153,8 @@ def _document(problem: PersistenceError, status: int, call: Call) -> Document:
 def _headers(problem: PersistenceError, call: Call) -> dict[str, str]:
     if isinstance(problem, errors.Unavailable | errors.IdempotencyKeyInProgress):
         return {"Retry-After": str(max(1, math.ceil(problem.retry_after or 1)))}
+    if isinstance(problem, errors.ProtocolVersionUnknown):
+        return {"Tus-Version": tus.VERSION}
     if isinstance(problem, errors.RangeNotSatisfiable):
         return {"Content-Range": f"bytes */{problem.size}"}
     if isinstance(problem, errors.UnsupportedMediaType):

@@ -21,7 +21,9 @@ from entrypoints.http.handlers import (
     search,
     system,
     translation,
+    uploads,
 )
+from entrypoints.http.handlers.uploads import UPLOADS
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 RESERVED = ("batch", "query", "aggregate", "export")  # words of the API, which win over a record's id
@@ -75,6 +77,12 @@ ROUTES = (
     Route("DELETE", f"{_FILES}/{{file_id}}", records.delete, FILES.name),
     Route("GET", f"{_FILES}/{{file_id}}/info", records.get, FILES.name),
     Route("GET", f"{_API}/search", search.find),
+    Route("OPTIONS", UPLOADS, uploads.upload_abilities, FILES.name),
+    Route("POST", UPLOADS, uploads.begin_upload, FILES.name),
+    Route("GET", f"{UPLOADS}/{{upload_id}}", uploads.upload_state, FILES.name),
+    Route("PATCH", f"{UPLOADS}/{{upload_id}}", uploads.append_upload, FILES.name),
+    Route("DELETE", f"{UPLOADS}/{{upload_id}}", uploads.end_upload, FILES.name),
+    Route("POST", f"{UPLOADS}/{{upload_id}}", uploads.overridden_upload, FILES.name),
     Route("POST", f"{_USERS}/batch", records.replace_many, USERS.name),
     Route("PATCH", f"{_USERS}/batch", records.patch_many, USERS.name),
     Route("POST", _USERS, records.create, USERS.name),

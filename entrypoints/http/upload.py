@@ -102,7 +102,7 @@ def raw(request: web.Request, seconds: float, file_id: str, name: str) -> Upload
             content_type=request.headers.get("Content-Type") or OCTETS,
             metadata=msgspec.json.encode(_metadata_in(request)),
         ),
-        content=_whole(request, Patience(seconds)),
+        content=whole_body(request, Patience(seconds)),
         sha256=digest_in(request.headers),
     )
 
@@ -164,7 +164,8 @@ def _is_text(value: str) -> bool:
     return True
 
 
-async def _whole(request: web.Request, patience: Patience) -> AsyncIterator[bytes]:
+async def whole_body(request: web.Request, patience: Patience) -> AsyncIterator[bytes]:
+    """The body as it arrives. Raises BodyTooSlow, MalformedBody."""
     content = request.content
     while piece := await patience.arrival(content.readany()):
         yield piece

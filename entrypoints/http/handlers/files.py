@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from contextlib import aclosing
 from email.utils import format_datetime
+from typing import TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -26,6 +27,7 @@ from entrypoints.http.parameters import only
 from entrypoints.http.ranges import part_of
 from entrypoints.http.upload import FORM, METADATA_PREFIX, Upload, of_form, raw
 
+T = TypeVar("T")
 _SHOWN = re.compile(r"(image/(png|jpeg|gif|webp|avif|bmp)|text/plain|audio/.+|video/.+)", re.ASCII)
 _ACTIVE = re.compile(r"html|xml|svg|script|flash|java", re.ASCII)  # what a browser might run
 _UNQUOTED = re.compile(r"[^ !#-\[\]-~]")
@@ -115,13 +117,17 @@ class _Asked:
 
 
 def _files(call: Call) -> FileService:
-    files = call.services.filing.files
-    if files is None:
+    return kept(call.services.filing.files)
+
+
+def kept(service: T | None) -> T:
+    """What keeps files. Raises AbilityMissing where none are kept."""
+    if service is None:
         raise AbilityMissing(
             "No files are kept here: `objects.type` is `off`, or instances share a buffer and no object store. "
             'Set `objects.type = "s3"` and its bucket.'
         )
-    return files
+    return service
 
 
 async def _sent(call: Call) -> Upload:

@@ -79,6 +79,12 @@ _HEADERS: dict[str, Document] = {
         "description": "The request was carried out before, under the same key.",
         "schema": {"type": "string", "const": "true"},
     },
+    "Tus-Resumable": {"description": "The version of the upload protocol.", "schema": {"type": "string"}},
+    "Tus-Version": {"description": "The versions that are spoken.", "schema": {"type": "string"}},
+    "Upload-Offset": {"description": "How many bytes are durable.", "schema": {"type": "string"}},
+    "Upload-Length": {"description": "How many there will be.", "schema": {"type": "string"}},
+    "Upload-Expires": {"description": "When it is forgotten, if nothing more comes.", "schema": {"type": "string"}},
+    "Content-Location": {"description": "The file that it has become.", "schema": {"type": "string"}},
     "X-Request-Id": {"description": "The caller's own, or a new one.", "schema": {"type": "string"}},
 }
 

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from domain import errors
 from domain.errors import PersistenceError
-from entrypoints.http import idempotency
+from entrypoints.http import idempotency, tus
 from entrypoints.http.call import Call
 from entrypoints.http.handlers import (
     dead_letters,
@@ -21,10 +21,12 @@ from entrypoints.http.handlers import (
     search,
     system,
     translation,
+    uploads,
 )
 from entrypoints.http.media import JSON, MERGE_PATCH, NDJSON, OCTETS
 from entrypoints.http.openapi import parameters, shapes
 from entrypoints.http.openapi import search as searches
+from entrypoints.http.openapi.uploads import Upload
 from entrypoints.http.pages import HTML
 from entrypoints.http.upload import FORM
 from entrypoints.http.wire import Document
@@ -104,6 +106,16 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     cached: bool = False  # may answer from a cache
     problems: Problems = ()
 
+
+_UPLOADED = ("Tus-Resumable", "Upload-Offset", "Upload-Expires", "Content-Location")
+_RESUMABLE: Problems = (
+    errors.UploadNotFound,
+    errors.UploadOffsetMismatch,
+    errors.ChecksumMismatch,
+    errors.ProtocolVersionUnknown,
+    *UPLOAD,
+    *CHANGE,
+)
 
 OPERATIONS: Mapping[Handler, Operation] = {
     records.accept: Operation(
@@ -254,6 +266,37 @@ OPERATIONS: Mapping[Handler, Operation] = {
         status=202,
         parameters=(searches.REBUILT,),
         problems=(errors.UnknownCollection, errors.AbilityMissing),
+    ),
+    uploads.upload_abilities: Operation(
+        tag="files", status=204, headers=("Tus-Resumable", "Tus-Version"), problems=(errors.AbilityMissing,)
+    ),
+    uploads.begin_upload: Operation(
+        tag="files",
+        status=201,
+        headers=("Location", *_UPLOADED),
+        parameters=(parameters.TUS, parameters.UPLOAD_LENGTH, parameters.UPLOAD_METADATA),
+        problems=_RESUMABLE,
+    ),
+    uploads.upload_state: Operation(
+        tag="files", answer=Upload, headers=("Upload-Length", *_UPLOADED), problems=_RESUMABLE
+    ),
+    uploads.append_upload: Operation(
+        tag="files",
+        status=204,
+        headers=_UPLOADED,
+        bodies={tus.OFFSET_OCTETS: "binary"},
+        parameters=(parameters.TUS, parameters.UPLOAD_OFFSET, parameters.UPLOAD_CHECKSUM),
+        problems=_RESUMABLE,
+    ),
+    uploads.end_upload: Operation(
+        tag="files", status=204, headers=("Tus-Resumable",), parameters=(parameters.TUS,), problems=_RESUMABLE
+    ),
+    uploads.overridden_upload: Operation(
+        tag="files",
+        status=204,
+        headers=("Tus-Resumable",),
+        parameters=(parameters.TUS, parameters.OVERRIDE),
+        problems=(errors.MethodNotAllowed, *_RESUMABLE),
     ),
     receipts.status: Operation(
         tag="receipts",

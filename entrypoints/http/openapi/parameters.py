@@ -36,6 +36,13 @@ def condition(name: str, description: str) -> Document:
     return {"name": name, "in": "header", "description": description, "schema": {"type": "string", "pattern": _TAGS}}
 
 
+def header(name: str, schema: Document, description: str, *, needed: bool = False) -> Document:
+    """A request header."""
+    found: Document = {"name": name, "in": "header", "description": description, "schema": schema}
+    return found | ({"required": True} if needed else {})
+
+
+BYTES: Document = {"type": "string", "pattern": "^[0-9]{1,18}$"}
 ACK = query(
     "ack",
     {"type": "string", "enum": [*Ack], "default": Ack.JOURNALED},
@@ -95,6 +102,21 @@ IF_RANGE = {
     "description": "The version that the range is of; another one is answered whole.",
     "schema": {"type": "string"},
 }
+TUS = header("Tus-Resumable", {"type": "string", "const": "1.0.0"}, "Needed: the version of the upload protocol.")
+UPLOAD_LENGTH = header("Upload-Length", BYTES, "Bytes of the whole content.", needed=True)
+UPLOAD_OFFSET = header("Upload-Offset", BYTES, "Where the upload is, and this piece begins.", needed=True)
+UPLOAD_METADATA = header(
+    "Upload-Metadata",
+    {"type": "string"},
+    "`key value` pairs with commas between them, values in base64: `file_id`, `filename`, `filetype`; others are kept "
+    "as the file's metadata.",
+)
+UPLOAD_CHECKSUM = header(
+    "Upload-Checksum",
+    {"type": "string", "pattern": "^(sha1|sha256) [A-Za-z0-9+/]+={0,2}$"},
+    "Of this piece; one that has another is refused whole (460).",
+)
+OVERRIDE = header("X-HTTP-Method-Override", {"type": "string", "enum": ["PATCH", "DELETE"]}, "Needed: what is meant.")
 FILE_NAME = query("name", {"type": "string"}, "What the file is called where it is downloaded; by default its id.")
 RECEIPT = query(
     "receipt",

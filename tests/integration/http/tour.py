@@ -20,9 +20,11 @@ SYSTEM = "/api/v1/system"
 LETTERS = f"{SYSTEM}/dead-letters"
 FILES = "/api/v1/storage/files"
 USERS = "/api/v1/users"
+UPLOADS = "/api/v1/storage/uploads"
 SESSIONS = [session(name="Manual"), session("s2", status="pending")]
 TASKS = [task("t1", source_text="Hello"), task("t2", source_text="World", priority=5)]
 
+TUS = {"Tus-Resumable": "1.0.0"}
 ANN = {"user_id": "ann", "email": "Ann@Example.com", "name": "Ann", "preferences": {"language": "de"}}
 BOB = {"user_id": "bob", "email": "bob@example.com"}
 TWIN = {"user_id": "twin", "email": "ann@example.com"}
@@ -45,6 +47,8 @@ PNG\r
 --x--\r
 """
 MANUAL = Sent(data=b"%PDF-1.7 ...", headers={"Content-Type": "application/pdf", "X-Metadata-Language": "de"})
+BEGUN = Sent(headers=TUS | {"Upload-Length": "100", "Upload-Metadata": "file_id bm90ZXM=,filename bm90ZXMudHh0"})
+SENT = Sent(data=b"some", headers=TUS | {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"})
 PHOTO = Sent(data=FORM, headers={"Content-Type": "multipart/form-data; boundary=x"})
 
 STEPS: tuple[tuple[str, str, str, Any], ...] = (  # operation, method, address, body
@@ -75,6 +79,13 @@ STEPS: tuple[tuple[str, str, str, Any], ...] = (  # operation, method, address, 
     ("create_file", "POST", FILES, PHOTO),
     ("get_files", "GET", f"{FILES}/manual/info", None),
     ("find_files", "GET", f"{FILES}?content_type__prefix=image/&sort_by=size", None),
+    ("upload_abilities", "OPTIONS", UPLOADS, None),
+    ("begin_upload", "POST", UPLOADS, BEGUN),
+    ("upload_state", "GET", f"{UPLOADS}/{{upload}}", None),
+    ("append_upload", "PATCH", f"{UPLOADS}/{{upload}}", SENT),
+    ("overridden_upload", "POST", f"{UPLOADS}/{{upload}}", Sent(headers=TUS | {"X-HTTP-Method-Override": "DELETE"})),
+    ("begin_upload", "POST", UPLOADS, BEGUN),
+    ("end_upload", "DELETE", f"{UPLOADS}/{{upload}}", Sent(headers=TUS)),
     ("create_users", "POST", USERS, ANN),
     ("replace_many_users", "POST", f"{USERS}/batch", {"users": [BOB, TWIN]}),
     ("patch_users", "PATCH", f"{USERS}/ann", {"preferences": {"theme": "dark"}}),
@@ -140,6 +151,8 @@ STUMBLES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (  # code, method, 
     ("precondition_failed", "PATCH", f"{API}/tasks/t1", {"json": {"priority": 1}, "headers": {"If-Match": '"old"'}}),
     ("value_taken", "POST", USERS, {"json": TWIN}),
     ("range_not_satisfiable", "GET", f"{FILES}/manual", {"headers": {"Range": "bytes=100-"}}),
+    ("protocol_version_unknown", "POST", UPLOADS, {"headers": {"Upload-Length": "100"}}),
+    ("upload_not_found", "DELETE", f"{UPLOADS}/018f3a", {"headers": TUS}),
     ("digest_mismatch", "PUT", f"{FILES}/other", {"data": b"content", "headers": {"Content-Digest": DIGEST}}),
 )
 MOVING = {  # what differs from walk to walk
@@ -155,6 +168,8 @@ MOVING = {  # what differs from walk to walk
     "version": "0.1.0",
     "data_dir": "./data",
     "object": "6ca13d52ca70c883e0f0bb101e425a89e8624de51db2d2392593af6a84118090-1-01a20d2c-fb03-7f06-9b8d-964f0a1cdd41",
+    "upload_id": "01a20d2cfb037f069b8d964f0a1cdd43",
+    "expires_at": "2026-11-25T10:49:41.205696Z",
     "hold": "01a20d2c-fb03-7f06-9b8d-964f0a1cdd41",
     "follow": "01a20d2c-fb03-7f06-9b8d-964f0a1cdd42",
     "request_id": "01a20d2c-fb03-7bd1-8a44-5d1f0c9e7a10",
@@ -165,9 +180,12 @@ async def walk(service: Running) -> dict[str, dict[str, Any]]:
     """What every step sent and got, by operation. Fails where a step does not succeed."""
     found: dict[str, dict[str, Any]] = {}
     await service.letters.add([refused(91, "t11"), refused(92, "t12"), refused(93, "t13"), refused(94, "t14")])
+    upload = ""
     for operation, method, path, body in STEPS:
-        status, answer, _ = await service.ask(method, path, **(body if isinstance(body, Sent) else {"json": body}))
+        options = body if isinstance(body, Sent) else {"json": body}
+        status, answer, response = await service.ask(method, path.replace("{upload}", upload), **options)
         assert status < 300, (operation, answer)
+        upload = response.headers.get("Location", upload).rpartition("/")[2] if operation == "begin_upload" else upload
         shown = {"body": None if isinstance(body, Sent) else body, "answer": steady(answer) if answer else None}
         found[operation] = {name: value for name, value in shown.items() if value is not None}
     return found

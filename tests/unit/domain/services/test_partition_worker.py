@@ -144,7 +144,7 @@ async def test_it_takes_its_share_and_gives_back_what_exceeds_it(house):
     works.leases.workers = 2
     async with works:
         await until(lambda: len(works.leases.held) == 2)
-        works.leases.workers = 3
+        works.leases.workers = len(NAMES)
         await until(lambda: len(works.leases.held) == 1)
         works.leases.workers = 1
         await until(lambda: works.leases.held == NAMES)
