@@ -47,7 +47,7 @@ def content(collection: Collection):
         fields = {"status": chance.choice(["pending", "processing", "completed", "failed"])}
         if collection is TASKS:
             fields |= {"session_id": f"s{n % 50}", "batch_id": f"b{n % 60}", "source_text": "some text " * 9}
-        else:
+        elif collection is SESSIONS:
             fields |= {"user_id": f"u{n % 40}", "source_lang": "en", "target_lang": "de"}
         yield record(f"k{n:05}", n, n + 1, n, collection=collection, **fields)
 
