@@ -21,7 +21,7 @@ from tests.contract.adapters import STATES
 
 LANES = ("translation_sessions", "translation_tasks")
 TASKS = "translation_tasks"
-NOON = datetime(2026, 11, 24, 12, 0, 0, 123_457, tzinfo=UTC)
+NOW = datetime.now(UTC).replace(microsecond=123_457)  # a key is kept for a day from then
 KEY = IdempotencyKey("ann", "POST /api/v1/translation/tasks/batch", "k")
 OTHERS = [
     IdempotencyKey("", KEY.operation, KEY.text),
@@ -67,7 +67,7 @@ async def append(log, key: IdempotencyKey | None = KEY, number: int = 0, count: 
             keys=names,
         )
     draft = FrameDraft(
-        accepted_at=NOON, first_revision=(1 << 62) + 5, count=count, payload=b"[{}]" * count, headers=headers
+        accepted_at=NOW, first_revision=(1 << 62) + 5, count=count, payload=b"[{}]" * count, headers=headers
     )
     position = await log.append(TASKS, draft)
     return KeyedFrame(
@@ -77,7 +77,7 @@ async def append(log, key: IdempotencyKey | None = KEY, number: int = 0, count: 
         first=position.first,
         last=position.last,
         first_revision=(1 << 62) + 5,
-        accepted_at=NOON,
+        accepted_at=NOW,
     )
 
 
