@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -18,6 +19,7 @@ from ports.write_buffer import PendingLog
 
 _AT_ONCE = 8  # reads of one search
 _STRONG_SECONDS = 5.0
+_FILLED_SECONDS = 5.0  # how long a search waits for an index that is being filled
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +48,10 @@ class SearchService:
         QueryTimeout, BackendError.
         """
         index, feed = self._indexed(), self._feed(collection.name)
-        feed.check(or_filling=strong)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FILLED_SECONDS):
+                await feed.filled()
+        feed.check()
         if strong:
             await self._settle(feed)
             feed.check()

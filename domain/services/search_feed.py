@@ -35,7 +35,7 @@ from ports.write_buffer import PendingLog
 
 READER = "search"  # its name in the pending log
 _PORTION_BYTES = 4 * 1024 * 1024  # of payload at a time
-_IDLE_SECONDS = 1.0  # between looks for what is not in the log: a frame that is ends the wait at once
+_IDLE_SECONDS = 0.25  # between looks for what is not in the log: a frame that is ends the wait at once
 _GLANCE = 0.1  # seconds between looks while the drain is not yet done with what was read
 _GIVEN_UP_SECONDS = 5.0  # between looks while the index waits to be filled anew: the log must not wait with it
 _PAUSES = (1.0, 2.0, 5.0, 10.0)  # seconds after a failure, the last one for ever
@@ -100,11 +100,16 @@ class SearchFeed:
         self._wanted.set()
         self._state, self._through = "filling", -1
 
-    def check(self, *, or_filling: bool = False) -> None:
-        """Raises SearchIncomplete while the index lacks what it should have; ``or_filling``: for good."""
-        if self._state != "following" and not (or_filling and self._state == "filling"):
+    def check(self) -> None:
+        """Raises SearchIncomplete while the index lacks what it should have."""
+        if self._state != "following":
             cure = "`persistence search rebuild` fills it in" if self._state == "rebuild" else "it is being filled"
             raise SearchIncomplete(f"The index of {self.collection.name} is not complete; {cure}.", retry_after=5.0)
+
+    async def filled(self) -> None:
+        """Return when the index is not being filled any more."""
+        async with self._moved:
+            await self._moved.wait_for(lambda: self._state != "filling")
 
     async def reach(self, through: int) -> None:
         """Return when the index has what was stored up to a record."""

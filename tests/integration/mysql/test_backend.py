@@ -47,7 +47,7 @@ METHODS = {
 async def test_a_database_without_tables_says_how_to_make_them(place):
     said = await refusal(place)
     assert said.endswith(
-        "lacks 3 of 3 migrations, the first is 0001_expand_translation_sessions.sql. Run: persistence migrate"
+        "lacks 4 of 4 migrations, the first is 0001_expand_translation_sessions.sql. Run: persistence migrate"
     )
 
 
