@@ -118,9 +118,10 @@ class SearchFeed:
 
     async def _once(self) -> None:
         """From one look at the index's position to the next."""
-        if self._wanted.is_set() or await self._index.position(self.collection) is None:
+        position = await self._index.position(self.collection)
+        if position is None or self._wanted.is_set():
             await self._fill()
-        elif await self._is_continuous():
+        elif await self._is_continuous(position):
             await self._follow()
         else:
             self._state = "rebuild"
@@ -129,12 +130,10 @@ class SearchFeed:
                 async with asyncio.timeout(_GIVEN_UP_SECONDS):
                     await self._wanted.wait()
 
-    async def _is_continuous(self) -> bool:
+    async def _is_continuous(self, position: IndexPosition) -> bool:
         """Whether the log still has all that the index lacks."""
-        position = await self._index.position(self.collection)
         depth = await self._log.depth(self.collection.name, READER)
-        known = position is not None and position.origin == self._origin()
-        if position is None or not known or not depth.committed <= position.through <= depth.head:
+        if position.origin != self._origin() or not depth.committed <= position.through <= depth.head:
             return False
         self._state = "following"
         await self._reached(position.through)
@@ -157,7 +156,7 @@ class SearchFeed:
         self._observer(SearchIndexFilled(collection=name, records=records))
 
     async def _follow(self) -> None:
-        while not self._wanted.is_set():
+        while self._state == "following":
             after = self._through
             frames = await self._log.read(
                 self.collection.name, 0, after, max_bytes=_PORTION_BYTES, wait_seconds=_IDLE_SECONDS
@@ -180,7 +179,7 @@ class SearchFeed:
         await self._log.commit(self.collection.name, 0, READER, through)
         self._recover()
         await self._reached(through)
-        await self._measure()
+        await self._bound()
 
     async def _reached(self, through: int) -> None:
         async with self._moved:
@@ -201,6 +200,7 @@ class SearchFeed:
         self._attempt += 1
 
     async def _bound(self) -> None:
+        """Let the log go where the index is too far behind it, be it away or slow."""
         depth = await self._log.depth(self.collection.name, READER)
         if self._state == "following" and depth.payload_bytes > self._max_lag_bytes:
             self._state = "rebuild"

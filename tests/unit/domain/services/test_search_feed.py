@@ -212,6 +212,22 @@ async def test_an_index_that_is_away_for_too_long_lets_the_log_go(rig):
     assert (rig.index.cleared, len(rig.told(SearchIndexFilled))) == (2, 2)
 
 
+async def test_an_index_that_is_too_slow_lets_the_log_go(rig, monkeypatch):
+    await asyncio.wait_for(rig.feed.reach(await rig.write(task("a", source_text="word"))), 30)
+    await rig.stop()
+    monkeypatch.setattr(module, "_PORTION_BYTES", 1)  # a frame at a time
+    for number in range(100):
+        last = await rig.accept(task(f"t{number}", source_text="word" * 100))
+    await rig.store()
+    rig.feed = rig.start()
+    await rig.until_is("rebuild")
+    assert len(rig.told(SearchIndexBehind)) == 1
+    assert (await rig.log.depth(LANE, READER)).committed == last
+    rig.feed.rebuild()
+    await rig.until_is("following")
+    assert (await rig.index.search(TASKS, SearchQuery(words=("word",)))).total == 101
+
+
 async def test_the_next_run_goes_on_where_this_one_ended(rig):
     await asyncio.wait_for(rig.feed.reach(await rig.write(task("a", source_text="word"))), 30)
     await rig.stop()
