@@ -20,8 +20,10 @@ class ConditionalWrites(Protocol):
     async def write_conditional(self, collection: Collection, writes: Sequence[ConditionalWrite]) -> Sequence[Verdict]:
         """In one transaction, store each record whose base revision is the current one.
 
-        Verdicts: ``stored`` (also when the record's own version is already the stored one: a replay), else ``stale``
-        when the stored version is not smaller than the record's and the base is current, else ``conflict``.
+        Verdicts: ``stored``, else ``stale`` when the stored version is not smaller than the record's and the base is
+        current, else ``conflict``. A write that was stored and is repeated within two days (its reply was lost) is
+        ``stored`` and changes nothing, whatever others have stored since; after that, only as long as its version is
+        the stored one. Two writes of a collection never have one revision.
         A key that is not stored has base revision 0; a tombstone is a state like any other.
         Keys are distinct and sorted; at most 1000. ``created_at`` becomes the earliest of both when stored.
         Raises RecordRefused (with the index where known) when one record is the cause.

@@ -16,6 +16,7 @@ from domain.model.records import ConditionalWrite, HealthStatus, Record, Verdict
 from ports.probing import Outlook
 
 PORTION_RECORDS = 1000
+REMEMBERED = 100_000  # conditional writes of a collection
 
 
 class MemoryBackend:
@@ -28,6 +29,7 @@ class MemoryBackend:
 
     def __init__(self) -> None:
         self._tables: defaultdict[str, dict[str, Record]] = defaultdict(dict)
+        self._conditional: defaultdict[str, dict[int, None]] = defaultdict(dict)  # revisions stored, the latest last
 
     async def open(self) -> None:
         """Nothing to acquire."""
@@ -44,14 +46,17 @@ class MemoryBackend:
 
     async def write_conditional(self, collection: Collection, writes: Sequence[ConditionalWrite]) -> Sequence[Verdict]:
         """As the ability says. What is not stored has revision 0."""
-        verdicts = [self._judge(collection, write) for write in writes]
-        places = [place for place, verdict in enumerate(verdicts) if verdict is Verdict.STORED]
-        chosen = ((place, writes[place].record) for place in places)
+        before = self._conditional[collection.name]
+        fresh = [place for place, write in enumerate(writes) if write.record.revision not in before]
+        judged = {place: self._judge(collection, writes[place]) for place in fresh}
+        chosen = [(place, writes[place].record) for place in fresh if judged[place] is Verdict.STORED]
         check_unique(collection, self._tables[collection.name], chosen)
-        for write, verdict in zip(writes, verdicts, strict=True):
-            if verdict is Verdict.STORED:
-                self._store(collection, write.record)
-        return verdicts
+        for _, record in chosen:
+            self._store(collection, record)
+            before[record.revision] = None
+        for revision in list(before)[: len(before) - REMEMBERED]:
+            del before[revision]
+        return [judged.get(place, Verdict.STORED) for place in range(len(writes))]
 
     async def read(self, collection: Collection, key: str) -> Record | None:
         """As the port says."""

@@ -167,7 +167,7 @@ class RedisBackend:
         if not writes:
             return []
         names, life = Names(collection), int(self._lives.get(collection.name, 0) * 1000)
-        places = [names.all, names.visible, *(names.record(record.key) for record, _ in writes)]
+        places = [names.all, names.visible, names.conditional, *(names.record(record.key) for record, _ in writes)]
         items = [part for record, base in writes for part in (record.key, written(collection, record), base)]
         with _meaning():
             words: Sequence[bytes] = await self._server.run(

@@ -25,6 +25,7 @@ class Names:
         whole = f"persistence:{{records:{collection.name}}}"
         self.all = f"{whole}:all"
         self.visible = f"{whole}:visible"
+        self.conditional = f"{whole}:conditional"
         self.prefix = f"{whole}:by:"
         self._record = f"{whole}:record:"
         self.fields = secondary(collection)

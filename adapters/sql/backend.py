@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, suppress
+from itertools import count
 
 import msgspec
 
-from adapters.sql import queries
+from adapters.sql import conditional, queries
 from adapters.sql.connection import SqlConnection, SqlPool
 from adapters.sql.engine import Engine
 from adapters.sql.migrations import Migrations
@@ -45,6 +46,7 @@ from sql import Migration
 
 _PASSING = (BackendUnavailable, BackendContended, BackendExhausted, QueryTimeout)  # nothing has to be changed for it
 _LOOKS = 10  # at what is stored, before a conditional write gives up among writers of the same records
+_FORGET_EVERY = 1000  # conditional writes
 
 
 class SqlBackend:
@@ -80,6 +82,7 @@ class SqlBackend:
         self._migrations = Migrations(pool, engine, steps)
         self._query_seconds = query_seconds
         self._write_seconds = write_seconds
+        self._conditional = count()
 
     async def open(self) -> None:
         """Connect, and see that the tables are those of this release.
@@ -142,6 +145,10 @@ class SqlBackend:
         a key that has appeared too; after a new look it is a conflict.
         """
         async with self._pool.acquire(self._write_seconds) as connection:
+            if writes and next(self._conditional) % _FORGET_EVERY == 0:
+                newest = max(write.record.revision for write in writes)
+                text, parameters = conditional.forget(collection, self._engine.dialect, newest)
+                await connection.execute(text, *parameters)
             for _ in range(_LOOKS):
                 with suppress(BackendContended):
                     async with connection.transaction(isolation="repeatable_read"):
@@ -153,14 +160,20 @@ class SqlBackend:
     ) -> Sequence[Verdict]:
         rows = to_rows(write.record for write in writes)
         stored = await self._versions(connection, collection, [row[0] for row in rows], lock=True)
-        verdicts = [
-            judged(stored[row[0]][0] if row[0] in stored else None, version_of(row), write.base_revision)
-            for row, write in zip(rows, writes, strict=True)
-        ]
-        places = [place for place, verdict in enumerate(verdicts) if verdict is Verdict.STORED]
+        before = await self._stored_before(connection, collection, [write.record.revision for write in writes])
+        verdicts = [Verdict.STORED] * len(writes)
+        fresh = [place for place, write in enumerate(writes) if write.record.revision not in before]
+        for place in fresh:
+            row = rows[place]
+            current = stored[row[0]][0] if row[0] in stored else None
+            verdicts[place] = judged(current, version_of(row), writes[place].base_revision)
+        places = [place for place in fresh if verdicts[place] is Verdict.STORED]
         if places:
             with placed(places):
                 await self._engine.upsert(connection, collection, [rows[place] for place in places])
+            revisions = [writes[place].record.revision for place in places]
+            text, parameters = conditional.note(collection, self._engine.dialect, revisions)
+            await connection.execute(text, *parameters)
         return verdicts
 
     async def read(self, collection: Collection, key: str) -> Record | None:
@@ -257,6 +270,13 @@ class SqlBackend:
             return found, True
         matching = queries.matching(collection, self._engine.dialect, where)
         return max(found, await self._engine.estimate(connection, matching)), False
+
+    async def _stored_before(
+        self, connection: SqlConnection, collection: Collection, revisions: Sequence[int]
+    ) -> set[int]:
+        """The conditional writes among these that were stored; asked behind the locks, so that none is under way."""
+        text, parameters = conditional.stored(collection, self._engine.dialect, revisions)
+        return {revision for (revision,) in await connection.fetch(text, *parameters)}
 
     async def _versions(
         self,

@@ -75,6 +75,7 @@ class Migrations:
                 await self._verify_table(connection, collection)
                 if self._engine.catalogue.look:
                     await self._engine.catalogue.look(connection, collection)
+            await self._verify_rights(connection, "conditional_writes", {"SELECT", "INSERT", "DELETE"})
 
     async def _state(self, connection: SqlConnection) -> list[tuple[Migration, bool]]:
         notes = await self._notes(connection)

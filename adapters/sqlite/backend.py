@@ -24,7 +24,7 @@ from adapters.sqlite.database import Database
 from adapters.sqlite.dialect import SQLITE
 from adapters.sqlite.portions import filled
 from adapters.sqlite.probe import look
-from adapters.sqlite.verdicts import buried, judge, read_back
+from adapters.sqlite.verdicts import buried, judge, note, read_back
 from domain.errors import BackendError, QueryTimeout, SchemaMismatch
 from domain.model.collections import Collection, FieldType
 from domain.model.query import Filter, Query, QueryResult, Sort, check_filter, check_query, declared
@@ -113,11 +113,10 @@ class SqliteBackend:
         def work(connection: sqlite3.Connection) -> list[Verdict]:
             rows = to_rows(write.record for write in writes)
             with transaction(connection):
-                bases = [write.base_revision for write in writes]
-                verdicts = [judge(connection, of, row, base) for row, base in zip(rows, bases, strict=True)]
-                places = [place for place, verdict in enumerate(verdicts) if verdict is Verdict.STORED]
+                verdicts, places = judge(connection, collection, of, writes)
                 with placed(places):
                     store_rows(connection, of.upsert, [rows[place] for place in places])
+                note(connection, collection, [writes[place].record.revision for place in places])
             return verdicts
 
         return await self._database.run(work)

@@ -6,11 +6,13 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
-from adapters.sql.rows import Row, version_of
+from adapters.sql import conditional
+from adapters.sql.rows import Row, to_rows, version_of
 from adapters.sql.statements import Statements
 from adapters.sql.verdicts import judged
+from adapters.sqlite.dialect import SQLITE
 from domain.model.collections import Collection
-from domain.model.records import Verdict
+from domain.model.records import ConditionalWrite, Verdict
 
 
 def read_back(connection: sqlite3.Connection, of: Statements, rows: Sequence[Row]) -> tuple[Verdict, ...]:
@@ -39,6 +41,25 @@ def buried(connection: sqlite3.Connection, collection: Collection, rows: Sequenc
     return tuple(key for key, *version in tombstones if tuple(version) > sent[key])
 
 
-def judge(connection: sqlite3.Connection, of: Statements, row: Row, base_revision: int) -> Verdict:
-    """Before the upsert: whether a row that builds on ``base_revision`` may be stored."""
-    return judged(connection.execute(of.version, row[:1]).fetchone(), version_of(row), base_revision)
+def judge(
+    connection: sqlite3.Connection, collection: Collection, of: Statements, writes: Sequence[ConditionalWrite]
+) -> tuple[list[Verdict], list[int]]:
+    """Before the upsert: what becomes of writes, and the places of those that are to be stored now."""
+    revisions = [write.record.revision for write in writes]
+    before = {row[0] for row in connection.execute(*conditional.stored(collection, SQLITE, revisions))}
+    verdicts = [Verdict.STORED] * len(writes)
+    fresh = [place for place, revision in enumerate(revisions) if revision not in before]
+    for place in fresh:
+        write = writes[place]
+        (row,) = to_rows([write.record])
+        verdicts[place] = judged(
+            connection.execute(of.version, row[:1]).fetchone(), version_of(row), write.base_revision
+        )
+    return verdicts, [place for place in fresh if verdicts[place] is Verdict.STORED]
+
+
+def note(connection: sqlite3.Connection, collection: Collection, revisions: Sequence[int]) -> None:
+    """After the upsert: these conditional writes are stored; what is too old to come again is forgotten."""
+    if revisions:
+        connection.execute(*conditional.note(collection, SQLITE, revisions))
+        connection.execute(*conditional.forget(collection, SQLITE, max(revisions)))

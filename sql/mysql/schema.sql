@@ -85,3 +85,9 @@ CREATE TABLE IF NOT EXISTS users (
     KEY users_updated_at (updated_at, user_id, deleted_at)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET = utf8mb4
   /*M! COLLATE = utf8mb4_nopad_bin */ /*!80017 COLLATE = utf8mb4_0900_bin */;
+
+CREATE TABLE IF NOT EXISTS conditional_writes (
+    collection VARBINARY(64) NOT NULL,
+    revision   BIGINT        NOT NULL, -- of a write that was stored on the state it named; kept for two days
+    PRIMARY KEY (collection, revision)
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC;

@@ -117,3 +117,9 @@ CREATE INDEX users_updated_at
 
 CREATE INDEX users_tombstones
     ON users (user_id) INCLUDE (updated_at, revision, deleted_at) WHERE deleted_at IS NOT NULL;
+
+CREATE TABLE conditional_writes (
+    collection TEXT COLLATE "C" NOT NULL,
+    revision   BIGINT           NOT NULL, -- of a write that was stored on the state it named; kept for two days
+    PRIMARY KEY (collection, revision)
+);

@@ -116,3 +116,9 @@ CREATE INDEX users_updated_at
 
 CREATE INDEX users_deleted_at
     ON users (deleted_at) WHERE deleted_at IS NOT NULL;
+
+CREATE TABLE conditional_writes (
+    collection TEXT    NOT NULL,
+    revision   INTEGER NOT NULL, -- of a write that was stored on the state it named; kept for two days
+    PRIMARY KEY (collection, revision)
+) WITHOUT ROWID;

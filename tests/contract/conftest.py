@@ -67,8 +67,8 @@ async def backend(kind, tmp_path, database, port):
         await adapter.open()
         if kind in SERVERS:
             async with adapter._pool.acquire(5) as connection:
-                for collection in BUILT_IN:
-                    await connection.execute(f"DELETE FROM {collection.name}")
+                for table in (*(collection.name for collection in BUILT_IN), "conditional_writes"):
+                    await connection.execute(f"DELETE FROM {table}")
         yield adapter
     finally:
         await adapter.close()

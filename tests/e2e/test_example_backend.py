@@ -57,7 +57,7 @@ async def test_the_service_keeps_records_in_it_through_a_kill(service: Service, 
     }
     assert (await api.send("DELETE", f"{ROOT}/tasks/{some}")).status == 204
     assert await service.stop() == 0
-    stored = msgspec.json.decode((service.data_dir / "notes" / "notes.json").read_bytes())
+    stored = msgspec.json.decode((service.data_dir / "notes" / "notes.json").read_bytes())["tables"]
     assert len(stored["translation_tasks"]) == len(before)
     assert stored["translation_tasks"][some]["deleted_at"] is not None
 
@@ -79,7 +79,14 @@ def test_without_the_package_the_type_is_not_known(installed: dict[str, str], tm
 
 
 @pytest.mark.parametrize(
-    "damage", [b"", b"\x00" * 100, b'{"translation_tasks": {"a": 1}}'], ids=["empty", "zeros", "odd"]
+    "damage",
+    [
+        b"",
+        b"\x00" * 100,
+        b'{"translation_tasks": {}}',
+        b'{"tables": {"translation_tasks": {"a": 1}}, "conditional": {}}',
+    ],
+    ids=["empty", "zeros", "other", "odd"],
 )
 def test_a_damaged_file_stops_the_start_and_is_left_alone(
     installed: dict[str, str], tmp_path: Path, damage: bytes

@@ -1,6 +1,6 @@
 #!lua
 -- Store the states of records by their versions, all in one step.
--- KEYS: all keys, those of visible records (sorted sets), then one for each record.
+-- KEYS: all keys, those of visible records, revisions of stored writes with a base (sorted sets), then one for each record.
 -- ARGV: how the names of secondary sets begin, milliseconds that a state lives (0: for ever), the fields that have
 --   secondary sets (msgpack); then for each record its key, its state, and the revision that it builds on ('': whatever).
 -- A state is updated_at, revision, created_at, deleted_at, of 20 digits each, then all fields (msgpack).
@@ -8,6 +8,7 @@
 -- The secondary sets are in the slot of the other keys.
 local all, visible, prefix, life, fields = KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2]), cmsgpack.unpack(ARGV[3])
 local NEVER = string.rep('0', 20)
+local KEPT = 2 * 24 * 60 * 60 * 1000 -- milliseconds of revisions: far longer than a write is on its way again
 local function part(state, number) return string.sub(state, number * 20 - 19, number * 20) end
 local function version(state) return string.sub(state, 1, 40) end
 local function is_deleted(state) return part(state, 4) ~= NEVER end
@@ -37,6 +38,7 @@ local function dated(state, created)
 end
 
 local function judge(place, key, state, base)
+  if base ~= '' and redis.call('ZSCORE', KEYS[3], part(state, 2)) then return 'stored' end
   local old = redis.call('GET', place)
   if base ~= '' and not (old and version(old) == version(state)) then
     if base ~= (old and part(old, 2) or NEVER) then return 'conflict' end
@@ -57,9 +59,17 @@ local function judge(place, key, state, base)
   return is_deleted(old) and 'buried' or 'stale'
 end
 
+local function note(state)
+  local tick = math.floor(tonumber(part(state, 2)) / 2 ^ 22) -- of the revision: milliseconds
+  redis.call('ZADD', KEYS[3], tick, part(state, 2))
+  redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', tick - KEPT)
+end
+
 local verdicts = {}
-for number = 3, #KEYS do
-  local at = 4 + (number - 3) * 3
-  verdicts[number - 2] = judge(KEYS[number], ARGV[at], ARGV[at + 1], ARGV[at + 2])
+for number = 4, #KEYS do
+  local at = 4 + (number - 4) * 3
+  local key, state, base = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+  verdicts[number - 3] = judge(KEYS[number], key, state, base)
+  if base ~= '' and verdicts[number - 3] == 'stored' then note(state) end
 end
 return verdicts

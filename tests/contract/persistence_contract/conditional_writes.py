@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import msgspec
+import pytest
 
 from domain.model.records import ConditionalWrite, Record, Verdict
 from domain.model.translation import TASKS
@@ -36,6 +37,39 @@ async def test_a_replay_is_stored_though_its_base_is_gone(conditional):
 
     assert list(await conditional.write_conditional(TASKS, change)) == [Verdict.STORED]
     assert await conditional.read(TASKS, "a") == record("a", 2, 11, priority=5)
+
+
+@pytest.mark.parametrize("again", ["alone", "beside one that is judged"])
+async def test_a_replay_is_stored_though_others_have_written_since(conditional, again):
+    await conditional.write(TASKS, [record("a", 1, 10), record("b", 1, 12)])
+    change = on(10, record("a", 2, 11, priority=5))
+    await conditional.write_conditional(TASKS, [change])
+    await conditional.write(TASKS, [record("a", 3, 21, priority=6)])
+    others = [] if again == "alone" else [on(12, record("b", 2, 22)), on(12, record("c", 2, 23))]
+
+    verdicts = list(await conditional.write_conditional(TASKS, [change, *others]))
+
+    assert verdicts == [Verdict.STORED, Verdict.STORED, Verdict.CONFLICT][: len(verdicts)]
+    assert await conditional.read(TASKS, "a") == record("a", 3, 21, priority=6)
+    assert await conditional.read(TASKS, "b") == record("b", *((1, 12) if again == "alone" else (2, 22)))
+
+
+async def test_a_replay_of_a_conflict_is_a_conflict(conditional):
+    await conditional.write(TASKS, [record("a", 1, 10)])
+    change = [on(9, record("a", 2, 11))]
+    await conditional.write_conditional(TASKS, change)
+    await conditional.write(TASKS, [record("a", 3, 21)])
+
+    assert list(await conditional.write_conditional(TASKS, change)) == [Verdict.CONFLICT]
+
+
+async def test_a_replay_brings_no_record_back_that_was_removed(conditional):
+    change = [on(0, record("a", 2, 11))]
+    await conditional.write_conditional(TASKS, change)
+    await conditional.delete(TASKS, "a")
+
+    assert list(await conditional.write_conditional(TASKS, change)) == [Verdict.STORED]
+    assert await conditional.read(TASKS, "a") is None
 
 
 async def test_an_older_version_on_the_current_state_is_stale(conditional):

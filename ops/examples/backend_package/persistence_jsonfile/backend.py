@@ -24,10 +24,18 @@ from domain.model.records import ConditionalWrite, HealthStatus, Record, Verdict
 from ports.probing import Outlook
 
 PORTION_RECORDS = 1000
+REMEMBERED = 100_000  # conditional writes of a collection
 
 T = TypeVar("T")
 Table = dict[str, Record]  # by key
-Tables = dict[str, Table]  # by the name of the collection
+Revisions = list[int]  # of writes with a base that were stored, the latest last
+
+
+class Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is in the file, by the name of the collection."""
+
+    tables: dict[str, Table]
+    conditional: dict[str, Revisions]
 
 
 class JsonFileBackend:
@@ -38,13 +46,13 @@ class JsonFileBackend:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._tables: Tables = {}
+        self._kept = Kept({}, {})
         self._writer: ThreadPoolExecutor | None = None
 
     async def open(self) -> None:
         """Read the file, and write it back to see that this can be done. Raises DataFolderUnusable."""
         if self._writer is None:
-            self._tables = await asyncio.to_thread(self._load)
+            self._kept = await asyncio.to_thread(self._load)
             await asyncio.to_thread(self._prove)
             self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jsonfile")
 
@@ -57,7 +65,7 @@ class JsonFileBackend:
     async def write(self, collection: Collection, records: Sequence[Record], *, verdicts: bool = False) -> WriteResult:
         """As the port says: the whole file is the transaction."""
 
-        def store(table: Table) -> WriteResult:
+        def store(table: Table, _: Revisions) -> WriteResult:
             pairs = [(record, _store(table, record)) for record in records]
             found = tuple(
                 Verdict.STALE if winner.version > record.version else Verdict.STORED for record, winner in pairs
@@ -85,7 +93,7 @@ class JsonFileBackend:
 
     async def delete(self, collection: Collection, key: str) -> None:
         """As the port says."""
-        await self._transaction(collection, lambda table: table.pop(key, None))
+        await self._transaction(collection, lambda table, _: table.pop(key, None))
 
     async def health_check(self) -> HealthStatus:
         """Whether the file's folder still takes a file."""
@@ -97,18 +105,21 @@ class JsonFileBackend:
 
     async def probe(self) -> Outlook:
         """What is in the file; called by ``persistence check`` instead of ``open``."""
-        tables = await asyncio.to_thread(self._load)
-        return Outlook(f"{self._path}, {sum(map(len, tables.values()))} records")
+        kept = await asyncio.to_thread(self._load)
+        return Outlook(f"{self._path}, {sum(map(len, kept.tables.values()))} records")
 
     async def write_conditional(self, collection: Collection, writes: Sequence[ConditionalWrite]) -> Sequence[Verdict]:
         """As the ability says; what is not stored has revision 0."""
 
-        def store(table: Table) -> list[Verdict]:
-            verdicts = [_judge(table.get(write.record.key), write) for write in writes]
-            for write, verdict in zip(writes, verdicts, strict=True):
-                if verdict is Verdict.STORED:
+        def store(table: Table, before: Revisions) -> list[Verdict]:
+            known = set(before)
+            fresh = [write for write in writes if write.record.revision not in known]
+            judged = {write.record.revision: _judge(table.get(write.record.key), write) for write in fresh}
+            for write in fresh:
+                if judged[write.record.revision] is Verdict.STORED:
                     _store(table, write.record)
-            return verdicts
+                    before.append(write.record.revision)
+            return [judged.get(write.record.revision, Verdict.STORED) for write in writes]
 
         return await self._transaction(collection, store)
 
@@ -127,29 +138,29 @@ class JsonFileBackend:
             yield records[begin : begin + PORTION_RECORDS]
 
     def _table(self, collection: Collection) -> Table:
-        return self._tables.get(collection.name, {})
+        return self._kept.tables.get(collection.name, {})
 
     def _visible(self, collection: Collection, where: Filter) -> Iterable[Record]:
         matches = matcher(collection, where)
         return (record for record in self._table(collection).values() if record.deleted_at is None and matches(record))
 
-    async def _transaction(self, collection: Collection, change: Callable[[Table], T]) -> T:
+    async def _transaction(self, collection: Collection, change: Callable[[Table, Revisions], T]) -> T:
         """Change a copy of a table, write it, and only then show it. Who stops waiting does not stop it half-way."""
         if self._writer is None:
             raise BackendUnavailable(f"{self._path} is not open.")
         return await asyncio.get_running_loop().run_in_executor(self._writer, self._commit, collection.name, change)
 
-    def _commit(self, name: str, change: Callable[[Table], T]) -> T:
-        table = dict(self._tables.get(name, {}))
-        result = change(table)
-        tables = {**self._tables, name: table}
+    def _commit(self, name: str, change: Callable[[Table, Revisions], T]) -> T:
+        table, before = dict(self._kept.tables.get(name, {})), list(self._kept.conditional.get(name, []))
+        result = change(table, before)
+        kept = Kept({**self._kept.tables, name: table}, {**self._kept.conditional, name: before[-REMEMBERED:]})
         try:
-            self._replace(msgspec.json.encode(tables))
+            self._replace(msgspec.json.encode(kept))
         except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             kind = BackendExhausted if full else BackendUnavailable
             raise kind(f"{self._path} cannot be written: {error.strerror}.") from error
-        self._tables = tables
+        self._kept = kept
         return result
 
     def _replace(self, content: bytes) -> None:
@@ -174,15 +185,15 @@ class JsonFileBackend:
     def _prove(self) -> None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._replace(msgspec.json.encode(self._tables))
+            self._replace(msgspec.json.encode(self._kept))
         except OSError as error:
             raise DataFolderUnusable(f"{self._path} cannot be written: {error.strerror}.") from error
 
-    def _load(self) -> Tables:
+    def _load(self) -> Kept:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=Tables)
+            return msgspec.json.decode(self._path.read_bytes(), type=Kept)
         except FileNotFoundError:
-            return {}
+            return Kept({}, {})
         except OSError as error:
             raise DataFolderUnusable(f"{self._path} cannot be read: {error.strerror}.") from error
         except msgspec.MsgspecError as error:

@@ -5,6 +5,7 @@ import json
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from domain.errors import (
@@ -131,8 +132,6 @@ class Interloper:
             self.times -= 1
             key = writes[0].record.key
             stored = await self.house.backend.read(collection, key)
-            import msgspec
-
             newer = msgspec.structs.replace(
                 stored, revision=stored.revision + 1, values=(*stored.values[:8], self.times, *stored.values[9:])
             )
@@ -190,6 +189,38 @@ async def test_if_match_is_checked_again_by_the_flush():
         house.backend.write_conditional = Interloper(house, 1)
         with pytest.raises(PreconditionFailed):
             await house.changes.patch(TASKS, "t1", patch(status="failed"), if_match=[tag])
+
+
+class ReplyLost:
+    """The next conditional statement is executed, its reply lost; another instance writes before it is repeated."""
+
+    def __init__(self, house: House) -> None:
+        self.house, self.inner = house, house.backend.write_conditional
+
+    async def __call__(self, collection, writes):
+        self.house.backend.write_conditional = self.inner
+        await self.inner(collection, writes)
+        stored = writes[0].record
+        values = (*stored.values[:8], 7, *stored.values[9:])
+        newer = msgspec.structs.replace(stored, revision=stored.revision + (1 << 30), values=values)
+        await self.house.backend.inner.write(collection, [newer])
+        raise BackendUnavailable("The reply is lost.")
+
+
+@pytest.mark.parametrize("by_tag", [False, True], ids=["patch", "patch with If-Match"])
+async def test_what_was_stored_is_not_done_again_where_its_reply_was_lost_and_others_have_written_since(by_tag):
+    house = House()
+    async with house.running():
+        await house.post(task(priority=1))
+        await house.settled()
+        tag = (await house.query.get(TASKS, "t1")).tag
+        house.backend.write_conditional = ReplyLost(house)
+        change = patch(status="failed", priority=3)
+        record = await house.changes.patch(TASKS, "t1", change, if_match=[tag] if by_tag else None)
+        visible = await house.query.visible(TASKS, "t1")
+
+    assert (value(record, "status"), value(record, "priority")) == ("failed", 3)
+    assert (value(visible, "status"), value(visible, "priority")) == ("failed", 7)
 
 
 async def test_a_delete_hides_the_record_at_once_and_for_good():
