@@ -5,10 +5,11 @@ from __future__ import annotations
 from domain.errors import AbilityMissing
 from domain.model.collections import Collection
 from domain.services.registry import StorageBackendRegistry
-from ports.abilities import ConditionalWrites, Counting, Dumping, Scanning
+from ports.abilities import ConditionalWrites, Counting, Dumping, Scanning, UniqueFields
 
 ABILITIES: dict[str, type] = {
     "conditional_writes": ConditionalWrites,
+    "unique_fields": UniqueFields,
     "counting": Counting,
     "scanning": Scanning,
     "dumping": Dumping,
