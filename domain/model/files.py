@@ -11,6 +11,7 @@ from domain.model.records import Record
 from domain.model.translation import METADATA, TIMES
 
 MAX_FILE_BYTES = 50_000 * 1024**2  # a bucket takes 10,000 parts, and ours have 6 MiB
+CHANGEABLE = ("name", "content_type", "metadata")  # of what is known of a file; the rest follows from its content
 TYPE_PATTERN = r"^([a-z0-9!#$&^_.+-]+|\*)/([a-z0-9!#$&^_.+-]+|\*)$"  # of content types in a list of them
 
 FILES = Collection(
@@ -42,6 +43,10 @@ class FileLimits(msgspec.Struct, frozen=True, kw_only=True):
         """Whether a content type, in lower case and without parameters, is taken."""
         kinds = (content_type, content_type.partition("/")[0] + "/*", "*/*")
         return not self.types or any(kind in self.types for kind in kinds)
+
+    def refusal(self, content_type: str) -> str:
+        """What is said of a content type that is not taken."""
+        return f"Files of type {content_type} are not taken; there are: {', '.join(self.types)}."
 
 
 class NewFile(msgspec.Struct, frozen=True, kw_only=True):

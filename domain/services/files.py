@@ -29,8 +29,9 @@ from domain.model.objects import Written
 from domain.model.origin import Origin
 from domain.model.records import Record
 from domain.services.buffer import NOBODY
-from domain.services.changes import ChangeService
-from domain.services.file_rules import checked_id, checked_metadata, checked_name, checked_type
+from domain.services.changes import NO_KEY, ChangeService
+from domain.services.file_rules import checked_changes, checked_id, checked_metadata, checked_name, checked_type
+from domain.services.idempotency import Attempt
 from domain.services.merging import Members
 from domain.services.query import QueryService
 from domain.services.query_rules import checked_key
@@ -116,6 +117,22 @@ class FileService:
                 return OpenedFile(record=record, part=part, content=await self._begun(object_of(record), part))
         raise ObjectNotFound(f"The content of file {file_id!r} is not in the object store.")
 
+    async def describe(
+        self,
+        file_id: str,
+        patch: bytes,
+        *,
+        if_match: Sequence[str] | None = None,
+        origin: Origin = NOBODY,
+        attempt: Attempt = NO_KEY,
+    ) -> Record:
+        """Change what is said of a file by a merge patch, and return its record; the content stays as it is.
+
+        Raises MalformedBody, and as a patch of any record does.
+        """
+        changes = checked_changes(file_id, patch, self.limits)
+        return await self._changes.patch(FILES, file_id, changes, if_match=if_match, origin=origin, attempt=attempt)
+
     async def check_new(self, file: NewFile) -> None:
         """Whether a new file would be taken. Raises as ``store`` does before the content is taken."""
         self._judge(file)
@@ -131,9 +148,7 @@ class FileService:
         checked_name(file.name)
         kind = checked_type(file.content_type)
         if not self.limits.take(kind):
-            raise UnsupportedMediaType(
-                f"Files of type {kind} are not taken; there are: {', '.join(self.limits.types)}."
-            )
+            raise UnsupportedMediaType(self.limits.refusal(kind))
         checked_metadata(file.metadata)
         draft = {FILES.key: msgspec.Raw(msgspec.json.encode(file.file_id)), **_members(file, "", _NOTHING)}
         self._schema.check(b"[" + msgspec.json.encode(draft) + b"]", self._clock.now())

@@ -62,7 +62,7 @@ def proposal(collection: Collection, index: int, patch: bytes, key: str | None =
     """One patch; ``key`` where the address names the record. Raises InvalidRecords, MalformedBody."""
     members = _members(patch, index)
     text = members.pop(collection.key, None)
-    named = None if text is None else _string(text)
+    named = None if text is None else string_in(text)
     if text is None and key is None:
         raise _invalid(fault(index, collection.key, "missing_field", f"`{collection.key}` is missing."))
     if text is not None and (named is None or key not in (None, named)):
@@ -150,7 +150,8 @@ def _members(patch: bytes, index: int) -> Members:
         raise MalformedBody(f"The change is not JSON: {error}") from error
 
 
-def _string(text: msgspec.Raw) -> str | None:
+def string_in(text: msgspec.Raw) -> str | None:
+    """The text that a JSON string holds; None where it is no string."""
     try:
         return msgspec.json.decode(text, type=str)
     except (msgspec.DecodeError, UnicodeDecodeError):

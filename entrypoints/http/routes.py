@@ -74,6 +74,7 @@ ROUTES = (
     Route("GET", _FILES, records.find, FILES.name),
     Route("PUT", f"{_FILES}/{{file_id}}", files.put_file, FILES.name),
     Route("GET", f"{_FILES}/{{file_id}}", files.file_content, FILES.name),
+    Route("PATCH", f"{_FILES}/{{file_id}}", files.patch_file, FILES.name),
     Route("DELETE", f"{_FILES}/{{file_id}}", records.delete, FILES.name),
     Route("GET", f"{_FILES}/{{file_id}}/info", records.get, FILES.name),
     Route("GET", f"{_API}/search", search.find),

@@ -21,7 +21,7 @@ from domain.services.files import FileService
 from entrypoints.http import preconditions
 from entrypoints.http.answers import common_headers, json_response, write
 from entrypoints.http.call import Call
-from entrypoints.http.handlers.records import key_of, not_modified
+from entrypoints.http.handlers.records import key_of, not_modified, patched
 from entrypoints.http.media import OCTETS
 from entrypoints.http.parameters import only
 from entrypoints.http.ranges import part_of
@@ -64,6 +64,11 @@ async def create_file(call: Call) -> web.Response:
         upload = await _sent(call)
         stored = await files.store(upload.file, upload.content, sha256=upload.sha256, only_new=True, origin=call.origin)
     return _stored(call, stored)
+
+
+async def patch_file(call: Call) -> web.Response:
+    """Change the name, the type or the metadata of a file (JSON merge patch); its content stays."""
+    return await patched(call, _files(call).describe)
 
 
 async def file_content(call: Call) -> web.StreamResponse:

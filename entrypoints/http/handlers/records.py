@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from urllib.parse import quote
 
 from aiohttp import web
@@ -13,6 +14,7 @@ from domain.model.changes import ChangeResult
 from domain.model.collections import Collection
 from domain.model.query import Condition
 from domain.model.receipts import Receipt
+from domain.model.records import Record
 from domain.services import strict_json
 from domain.services.query_rules import checked_key
 from entrypoints.http import acks, idempotency, list_parameters, media, preconditions
@@ -117,18 +119,20 @@ async def behind_receipt(call: Call) -> None:
 
 async def patch(call: Call) -> web.Response:
     """Change fields of one record (JSON merge patch); answers with the stored result."""
+    return await patched(call, partial(call.services.changes.patch, call.resource.collection))
+
+
+async def patched(call: Call, change: Callable[..., Awaitable[Record]]) -> web.Response:
+    """The answer to a merge patch of one record; ``change`` makes it, as the service of changes does."""
     only(call.request)
     media.media_type(call.request, media.MERGE_PATCH, media.JSON)
     preconditions.refuse(call.request, "If-None-Match")
     key, tags = key_of(call), preconditions.if_match(call.request)
     body = await read_body(call, call.services.bodies)
     strict_json.check(body)
-    collection = call.resource.collection
     async with idempotency.attempt(call, body) as attempt:
         with _of_one():
-            record = await call.services.changes.patch(
-                collection, key, body, if_match=tags, origin=call.origin, attempt=attempt
-            )
+            record = await change(key, body, if_match=tags, origin=call.origin, attempt=attempt)
         tag = {"ETag": preconditions.quoted(record.tag)}
         return idempotency.marked(json_response(call.resource.wire.document(record), headers=tag), attempt)
 

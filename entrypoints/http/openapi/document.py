@@ -11,6 +11,7 @@ import msgspec
 from domain.errors import PersistenceError
 from domain.model.built_in import BUILT_IN
 from domain.model.collections import Collection
+from domain.model.files import CHANGEABLE, FILES
 from domain.model.translation import SESSIONS, TASKS
 from domain.services.caching import Outcome
 from entrypoints.http.answers import CACHED
@@ -19,9 +20,10 @@ from entrypoints.http.handlers import records
 from entrypoints.http.idempotency import REPLAYED
 from entrypoints.http.media import JSON, NDJSON, OCTETS
 from entrypoints.http.openapi import parameters, shapes
-from entrypoints.http.openapi.operations import ANY, OPERATIONS, Handler, Operation, Problems, Schema
+from entrypoints.http.openapi.operation import ANY, Handler, Operation, Problems, Schema
+from entrypoints.http.openapi.operations import OPERATIONS
 from entrypoints.http.openapi.problems import example_of
-from entrypoints.http.openapi.records import names_of, schemas_of
+from entrypoints.http.openapi.records import changes_of, names_of, schemas_of
 from entrypoints.http.pages import HTML
 from entrypoints.http.routes import ROUTES, Route
 from entrypoints.http.wire import Document
@@ -230,6 +232,7 @@ def _schemas() -> dict[str, Document]:
     found: dict[str, Document] = {}
     for collection in BUILT_IN:
         found |= schemas_of(collection, is_sent=collection.name in _SENT, is_created=collection.name in _CREATED)
+    found |= changes_of(FILES, CHANGEABLE)
     answered = [schema for row in OPERATIONS.values() for schema in (row.answer, *row.also.values())]
     types = [*{schema: None for schema in answered if isinstance(schema, type)}, shapes.Problem]
     _, components = msgspec.json.schema_components([*types, shapes.Progress], ref_template=_REF)

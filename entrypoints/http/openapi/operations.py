@@ -2,120 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-
-import msgspec
-from aiohttp import web
+from collections.abc import Mapping
 
 from domain import errors
-from domain.errors import PersistenceError
-from entrypoints.http import idempotency, tus
-from entrypoints.http.call import Call
+from entrypoints.http import idempotency
 from entrypoints.http.handlers import (
     dead_letters,
     documents,
-    files,
     probes,
     receipts,
     records,
     search,
     system,
     translation,
-    uploads,
 )
-from entrypoints.http.media import JSON, MERGE_PATCH, NDJSON, OCTETS
+from entrypoints.http.media import JSON, MERGE_PATCH, NDJSON
 from entrypoints.http.openapi import parameters, shapes
 from entrypoints.http.openapi import search as searches
-from entrypoints.http.openapi.uploads import Upload
+from entrypoints.http.openapi.file_operations import FILE_OPERATIONS
+from entrypoints.http.openapi.operation import (
+    BACKEND,
+    BODY,
+    CHANGE,
+    JOURNAL,
+    KEYED,
+    LIST,
+    READ,
+    RELOAD,
+    SETTLED,
+    STATE,
+    Handler,
+    Operation,
+)
 from entrypoints.http.pages import HTML
-from entrypoints.http.upload import FORM
-from entrypoints.http.wire import Document
-
-Handler = Callable[[Call], Awaitable[web.StreamResponse]]
-Schema = type[msgspec.Struct] | str
-"""A type, or the part of the route's collection that ``records.names_of`` knows, or a media type of free text."""
-
-Problems = tuple[type[PersistenceError], ...]
-ANY: Problems = (errors.InvalidRequest, errors.InvalidParameter, errors.UnexpectedFailure)
-BODY: Problems = (
-    errors.MalformedBody,
-    errors.BodyTooSlow,
-    errors.PayloadTooLarge,
-    errors.UnsupportedMediaType,
-    errors.InvalidRecords,
-    errors.BufferFull,
-)
-JOURNAL: Problems = (
-    errors.SlowDown,
-    errors.BufferFull,
-    errors.JournalFull,
-    errors.JournalFailed,
-    errors.JournalUnreachable,
-    errors.JournalRefused,
-    errors.Draining,
-)
-BACKEND: Problems = (
-    errors.BackendUnavailable,
-    errors.BackendContended,
-    errors.BackendExhausted,
-    errors.SchemaMismatch,
-    errors.BackendCorrupt,
-    errors.BackendError,
-    errors.QueryTimeout,
-)
-UPLOAD: Problems = (
-    errors.MalformedBody,
-    errors.BodyTooSlow,
-    errors.PayloadTooLarge,
-    errors.UnsupportedMediaType,
-    errors.InvalidRecords,
-    errors.DigestMismatch,
-    errors.PreconditionFailed,
-    errors.WriteConflict,
-    errors.Unavailable,
-)
-STATE: Problems = (errors.BackendUnavailable, errors.BackendExhausted)  # of state.db
-RELOAD: Problems = (errors.InvalidConfiguration, errors.UnknownBackend, errors.StartFailure, *BACKEND)
-READ: Problems = (errors.Replaying, *BACKEND)
-SETTLED: Problems = (errors.FlushIncomplete, errors.JournalFailed, *READ)
-LIST: Problems = (errors.InvalidCursor, errors.AbilityMissing, *SETTLED)
-CHANGE: Problems = (errors.AbilityMissing, *JOURNAL, *SETTLED)
-KEYED: Problems = (
-    errors.IdempotencyKeyInProgress,
-    errors.IdempotencyKeyReused,
-    errors.Replaying,
-)
-
-
-class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the description; the function's text is its summary."""
-
-    tag: str
-    answer: Schema | None = None  # None: no content
-    status: int = 200
-    media: str = JSON
-    also: Mapping[int, Schema] = {}  # other good answers, by status
-    page: bool = False  # also an HTML page, for people
-    headers: tuple[str, ...] = ()  # of the answer
-    bodies: Mapping[str, str] = {}  # the collection's part by media type
-    optional_body: str | None = None  # JSON that may be left out, as a free schema
-    accepted: bool = False  # may answer 202 with the same shape
-    list: bool = False  # takes the parameters of lists
-    parameters: tuple[Document, ...] = ()
-    unchanged: bool = False  # may answer 304
-    cached: bool = False  # may answer from a cache
-    problems: Problems = ()
-
-
-_UPLOADED = ("Tus-Resumable", "Upload-Offset", "Upload-Expires", "Content-Location")
-_RESUMABLE: Problems = (
-    errors.UploadNotFound,
-    errors.UploadOffsetMismatch,
-    errors.ChecksumMismatch,
-    errors.ProtocolVersionUnknown,
-    *UPLOAD,
-    *CHANGE,
-)
 
 OPERATIONS: Mapping[Handler, Operation] = {
     records.accept: Operation(
@@ -208,46 +127,6 @@ OPERATIONS: Mapping[Handler, Operation] = {
         answer="restored",
         problems=(errors.RecordNotFound, errors.SessionFinished, errors.AbilityMissing, *SETTLED),
     ),
-    files.create_file: Operation(
-        tag="files",
-        answer="record",
-        status=201,
-        headers=("Location", "ETag"),
-        bodies={OCTETS: "binary", FORM: "form"},
-        parameters=(parameters.FILE_NAME, parameters.CONTENT_DIGEST),
-        problems=(*UPLOAD, *CHANGE),
-    ),
-    files.put_file: Operation(
-        tag="files",
-        answer="record",
-        status=201,
-        also={200: "record"},
-        headers=("Location", "ETag"),
-        bodies={OCTETS: "binary"},
-        parameters=(
-            parameters.FILE_NAME,
-            parameters.CONTENT_DIGEST,
-            parameters.IF_MATCH,
-            parameters.IF_NONE_THERE,
-        ),
-        problems=(*UPLOAD, *CHANGE),
-    ),
-    files.file_content: Operation(
-        tag="files",
-        answer="binary",
-        media="*/*",
-        headers=("ETag", "Content-Disposition", "Repr-Digest"),
-        parameters=(parameters.RANGE, parameters.IF_RANGE, parameters.IF_NONE_MATCH),
-        also={206: "binary"},
-        unchanged=True,
-        problems=(
-            errors.RecordNotFound,
-            errors.ObjectNotFound,
-            errors.RangeNotSatisfiable,
-            errors.AbilityMissing,
-            *READ,
-        ),
-    ),
     search.find: Operation(
         tag="search",
         answer=searches.SearchPage,
@@ -266,37 +145,6 @@ OPERATIONS: Mapping[Handler, Operation] = {
         status=202,
         parameters=(searches.REBUILT,),
         problems=(errors.UnknownCollection, errors.AbilityMissing),
-    ),
-    uploads.upload_abilities: Operation(
-        tag="files", status=204, headers=("Tus-Resumable", "Tus-Version"), problems=(errors.AbilityMissing,)
-    ),
-    uploads.begin_upload: Operation(
-        tag="files",
-        status=201,
-        headers=("Location", *_UPLOADED),
-        parameters=(parameters.TUS, parameters.UPLOAD_LENGTH, parameters.UPLOAD_METADATA),
-        problems=_RESUMABLE,
-    ),
-    uploads.upload_state: Operation(
-        tag="files", answer=Upload, headers=("Upload-Length", *_UPLOADED), problems=_RESUMABLE
-    ),
-    uploads.append_upload: Operation(
-        tag="files",
-        status=204,
-        headers=_UPLOADED,
-        bodies={tus.OFFSET_OCTETS: "binary"},
-        parameters=(parameters.TUS, parameters.UPLOAD_OFFSET, parameters.UPLOAD_CHECKSUM),
-        problems=_RESUMABLE,
-    ),
-    uploads.end_upload: Operation(
-        tag="files", status=204, headers=("Tus-Resumable",), parameters=(parameters.TUS,), problems=_RESUMABLE
-    ),
-    uploads.overridden_upload: Operation(
-        tag="files",
-        status=204,
-        headers=("Tus-Resumable",),
-        parameters=(parameters.TUS, parameters.OVERRIDE),
-        problems=(errors.MethodNotAllowed, *_RESUMABLE),
     ),
     receipts.status: Operation(
         tag="receipts",
@@ -342,6 +190,7 @@ OPERATIONS: Mapping[Handler, Operation] = {
         parameters=(*parameters.LETTERS, parameters.EVERYTHING),
         problems=(errors.UnknownCollection, *STATE),
     ),
+    **FILE_OPERATIONS,
     system.info: Operation(tag="system", answer=shapes.Info),
     system.health: Operation(tag="system", answer=shapes.Health),
     system.stats: Operation(cached=True, tag="system", answer=shapes.Statistics, problems=BACKEND),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from domain.model.collections import Collection, Field, FieldType
 from domain.model.policies import MAX_BATCH_RECORDS, MAX_RECORD_BYTES
 from domain.services.query_rules import REVISION
@@ -48,14 +50,19 @@ def _answered(collection: Collection, names: dict[str, str]) -> dict[str, Docume
 def _taken(collection: Collection, names: dict[str, str]) -> dict[str, Document]:
     sent = {field.name: _sent(field) for field in collection.sent_fields}
     required = [field.name for field in collection.fields if field.required]
-    changes = {field.name: _changed(field) for field in collection.sent_fields} | {collection.key: _KEY}
     limit = f"A {collection.noun} as it is sent; at most {MAX_RECORD_BYTES} bytes."
     return {
         names["draft"]: _object(limit, sent, required),
         names["batch"]: _batch(collection, names["draft"]),
-        names["changes"]: _object(_CHANGES, changes, []),
+        **changes_of(collection, [field.name for field in collection.sent_fields]),
         names["changes_batch"]: _batch(collection, names["changes"], collection.key),
     }
+
+
+def changes_of(collection: Collection, fields: Sequence[str]) -> dict[str, Document]:
+    """The schema of what may be changed of a record, by its name."""
+    changes = {name: _changed(collection.by_name[name]) for name in fields} | {collection.key: _KEY}
+    return {names_of(collection)["changes"]: _object(_CHANGES, changes, [])}
 
 
 def value_schema(field: Field) -> Document:
