@@ -6,6 +6,7 @@ from adapters.localdisk.object_store import LocalDiskObjectStore
 from domain.errors import StartFailure
 from domain.services.buffer import BufferManager
 from domain.services.changes import ChangeService
+from domain.services.file_links import FileLinks
 from domain.services.files import FileService
 from domain.services.orphans import OrphanSweeper
 from domain.services.query import QueryService
@@ -39,6 +40,7 @@ class Filing:
         self.uploads = Uploads(settings.objects.parallel_uploads)
         self.files: FileService | None = None  # None: none are kept here
         self.resumable: UploadService | None = None
+        self.links: FileLinks | None = None
         objects = objects or build_objects(settings)
         if objects is None:
             self.watch = StoreWatch(None, None, lambda: None, observer)
@@ -46,6 +48,7 @@ class Filing:
         limits, of_all = settings.objects.limits, bool(settings.shared_partitions)
         self.files = FileService(objects, schemas, changes, query, lambda: buffer.instance, ids, clock, limits)
         self.resumable = UploadService(objects, self.files, ids, clock)
+        self.links = FileLinks(objects, query, self.resumable, clock)
         sweeper = OrphanSweeper(objects, query, dead_letters, clock, self.resumable)
         self.watch = StoreWatch(objects, sweeper, lambda: None if of_all else buffer.instance, observer)
 
@@ -75,6 +78,7 @@ def _bucket(objects: ObjectSettings) -> OpenableObjectStore:
             bucket=objects.bucket,
             access_key=objects.access_key,
             secret_key=objects.secret_key,
+            public_endpoint=objects.public_endpoint,
             region=objects.region,
             tls=objects.tls,
             connect_seconds=objects.connect_seconds,

@@ -135,6 +135,7 @@ class ObjectSettings(Section, frozen=True, kw_only=True):
     type: Literal["local", "s3", "off"] = "local"  # s3: MinIO, and whatever else speaks like it
     path: str = "{data_dir}/objects"  # of type local
     endpoint: str = ""  # of type s3: a host, or host:port
+    public_endpoint: str = ""  # of type s3: by which clients reach it for links; none named: `endpoint`
     bucket: str = ""  # must exist, and be for this service alone
     access_key: Secret | None = None
     secret_key: Secret | None = None

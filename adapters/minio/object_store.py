@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 import uuid
+from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
@@ -16,6 +17,7 @@ from minio.error import S3Error
 from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
 
 from adapters.minio.errors import refusals
+from adapters.minio.links import public_url, signed_link
 from adapters.minio.settings import MinioSettings
 from adapters.minio.upload import Upload, parts_of
 from adapters.threads import in_thread
@@ -27,6 +29,7 @@ from domain.errors import (
     ObjectExists,
     ObjectNotFound,
 )
+from domain.model.links import Link, Shown, Validity
 from domain.model.objects import StoredObject, Written, checked_name
 from domain.model.records import HealthStatus
 from ports.object_store import PIECE_BYTES, PORTION
@@ -49,6 +52,7 @@ class MinioObjectStore:
         """
         if self._client is None:
             client = _client(self._settings)
+            public_url(self._settings, "GET", "probe")
             await in_thread(self._examine, client)
             self._client = client
 
@@ -107,6 +111,24 @@ class MinioObjectStore:
         found = self._opened.list_objects(self._settings.bucket, prefix=prefix or None, recursive=True)
         while portion := await self._call("", _next_of, found):
             yield portion
+
+    def link_to_get(self, name: str, valid: Validity, shown: Shown) -> Link:
+        """What the store shall say of the object is signed, as all of the address is."""
+        query = {
+            "response-content-type": shown.content_type,
+            "response-content-disposition": shown.disposition,
+            "response-cache-control": "no-cache",
+        }
+        return signed_link(self._settings, "GET", checked_name(name), valid, query=query)
+
+    def link_to_put(self, name: str, valid: Validity, *, size: int, sha256: bytes) -> Link:
+        """Size, digest, and that the object is new are signed headers."""
+        headers = {
+            "Content-Length": str(size),
+            "If-None-Match": "*",
+            "x-amz-checksum-sha256": b64encode(sha256).decode(),
+        }
+        return signed_link(self._settings, "PUT", checked_name(name), valid, headers=headers)
 
     async def health_check(self) -> HealthStatus:
         """Ask for the bucket."""

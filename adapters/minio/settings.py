@@ -14,6 +14,7 @@ class MinioSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     bucket: str  # must exist; it is for this service alone
     access_key: Secret
     secret_key: Secret
+    public_endpoint: str = ""  # what links name in the place of `endpoint`
     region: str = "us-east-1"
     tls: bool = True  # encrypted, and the certificate names the host
     connect_seconds: float = 5.0

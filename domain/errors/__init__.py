@@ -25,6 +25,7 @@ PersistenceError
 │   ├── WriteConflict          the record changed while a conditional write was on its way
 │   ├── ValueTaken             another record has the value of a field that no two share
 │   ├── UploadOffsetMismatch   content that does not go on where the upload is
+│   ├── UploadIncomplete       an upload of which something is missing
 │   ├── ObjectExists           an object of this name was put before, or at the same time
 │   ├── VersionStale           the write is older than what is stored
 │   │   └── OutrankedByDelete  ... which is a tombstone
@@ -131,6 +132,7 @@ from domain.errors.requests import (
     SessionFinished,
     UnknownCollection,
     UnsupportedMediaType,
+    UploadIncomplete,
     UploadNotFound,
     UploadOffsetMismatch,
     ValueTaken,
@@ -215,6 +217,7 @@ __all__ = [
     "UnknownBackend",
     "UnknownCollection",
     "UnsupportedMediaType",
+    "UploadIncomplete",
     "UploadNotFound",
     "UploadOffsetMismatch",
     "ValueTaken",

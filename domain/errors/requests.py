@@ -186,6 +186,13 @@ class UploadOffsetMismatch(Conflict):
     cure = "Ask with HEAD how far the upload is, and go on from there."
 
 
+class UploadIncomplete(Conflict):
+    """Not all of the content has arrived."""
+
+    code = "upload_incomplete"
+    cure = "Send the rest, by the link or in pieces; then complete the upload."
+
+
 class ObjectExists(Conflict):
     """There is an object of this name already."""
 

@@ -22,6 +22,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     content_type: str
     metadata: str  # a JSON object
     length: int  # bytes of the whole content
+    sha256: str = ""  # of the whole content, in hexadecimal digits, where it was announced
     said: str = ""  # the client's own description, given back as it came
 
     @property

@@ -133,6 +133,10 @@ class FileService:
         changes = checked_changes(file_id, patch, self.limits)
         return await self._changes.patch(FILES, file_id, changes, if_match=if_match, origin=origin, attempt=attempt)
 
+    async def record(self, file_id: str) -> Record:
+        """What is known of a file. Raises RecordNotFound, Replaying, BackendError."""
+        return await self._query.get(FILES, file_id)
+
     async def check_new(self, file: NewFile) -> None:
         """Whether a new file would be taken. Raises as ``store`` does before the content is taken."""
         self._judge(file)

@@ -17,11 +17,13 @@ import msgspec
 
 from domain.errors import (
     BackendError,
+    DigestMismatch,
     ObjectExists,
     ObjectNotFound,
     PayloadTooLarge,
     PersistenceError,
     PreconditionFailed,
+    UploadIncomplete,
     UploadNotFound,
     UploadOffsetMismatch,
 )
@@ -77,6 +79,17 @@ class UploadService:
         if state.is_complete and pieces is not None:
             await self._finish(state, origin)
         return state
+
+    async def complete(self, upload_id: str, *, origin: Origin = NOBODY) -> Record:
+        """The file that an upload has become, made now if it was not.
+
+        Raises UploadNotFound, UploadIncomplete, RecordNotFound where it was deleted meanwhile, BackendError, and what
+        storing a file raises.
+        """
+        state = await self.state(upload_id, origin=origin)
+        if not state.is_complete:
+            raise UploadIncomplete(f"{state.offset} bytes are there, of {state.plan.length}.")
+        return await self._files.record(state.plan.file_id)
 
     async def append(
         self,
@@ -166,7 +179,7 @@ class UploadService:
         return _PLANS.decode(text)
 
     async def _put(self, state: UploadState, piece: AsyncIterator[bytes]) -> int:
-        name = _named(state.upload_id, f"{state.offset:020}")
+        name = piece_name(state.upload_id, state.offset)
         try:
             return (await self._objects.put(name, piece)).size
         except ObjectExists:
@@ -178,17 +191,24 @@ class UploadService:
             _, pieces = await self._look(state.upload_id)
             if pieces is None:
                 return
-            content = self._joined(pieces)
-            try:
-                await self._files.store(state.plan.file, content, only_new=True, origin=origin, mark=state.upload_id)
-            except PreconditionFailed as error:
-                if not _is_of(error.current, state.upload_id):  # else an earlier try stored it, and ended then
-                    raise
+            await self._store(state, pieces, origin)
             with suppress(ObjectExists):
                 await self._objects.put(_named(state.upload_id, _DONE), _once(b""))
             for piece in pieces:
                 with suppress(BackendError):  # those that stay expire
                     await self._objects.delete(piece.name)
+
+    async def _store(self, state: UploadState, pieces: Sequence[StoredObject], origin: Origin) -> None:
+        plan, content, mark = state.plan, self._joined(pieces), state.upload_id
+        sha256 = bytes.fromhex(plan.sha256) or None
+        try:
+            await self._files.store(plan.file, content, sha256=sha256, only_new=True, origin=origin, mark=mark)
+        except PreconditionFailed as error:
+            if not _is_of(error.current, mark):  # else an earlier try stored it, and ended then
+                raise
+        except DigestMismatch:
+            await self.end(mark)  # it can become nothing else
+            raise
 
     async def _joined(self, pieces: Sequence[StoredObject]) -> AsyncIterator[bytes]:
         for piece in pieces:
@@ -231,6 +251,11 @@ class _Stretch:
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:
     yield content
+
+
+def piece_name(upload_id: str, offset: int) -> str:
+    """The object that holds the content from ``offset`` on."""
+    return _named(upload_id, f"{offset:020}")
 
 
 def _named(upload_id: str, part: str) -> str:

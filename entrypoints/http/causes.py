@@ -75,6 +75,10 @@ CAUSES: Mapping[str, str] = {
         "The upload is further than this request believes, or not so far: a piece was kept whose answer was lost, or "
         "another request goes on with it at the same time."
     ),
+    "upload_incomplete": (
+        "The content was not put yet, or not all of it: what is to be put by a link must be there before the upload is "
+        "completed."
+    ),
     "upload_not_found": (
         "The upload was ended, or nothing came for 24 hours, or the address is not the one that its beginning was "
         "answered with. The file that it became stays where it is."

@@ -2,44 +2,27 @@
 
 from __future__ import annotations
 
-import base64
-import re
-from collections.abc import Mapping
 from contextlib import aclosing
-from email.utils import format_datetime
 from typing import TypeVar
 from urllib.parse import quote
 
-import msgspec
 from aiohttp import web
 
 from domain.errors import AbilityMissing, BackendError
 from domain.model.changes import Replaced
-from domain.model.files import FILES, Part
-from domain.model.records import Record, Value
+from domain.model.files import Part
+from domain.model.records import Record
 from domain.services.files import FileService
 from entrypoints.http import preconditions
 from entrypoints.http.answers import common_headers, json_response, write
 from entrypoints.http.call import Call
+from entrypoints.http.file_headers import headers_of, size_of
 from entrypoints.http.handlers.records import key_of, not_modified, patched
-from entrypoints.http.media import OCTETS
 from entrypoints.http.parameters import only
 from entrypoints.http.ranges import part_of
-from entrypoints.http.upload import FORM, METADATA_PREFIX, Upload, of_form, raw
+from entrypoints.http.upload import FORM, Upload, of_form, raw
 
 T = TypeVar("T")
-_SHOWN = re.compile(r"(image/(png|jpeg|gif|webp|avif|bmp)|text/plain|audio/.+|video/.+)", re.ASCII)
-_ACTIVE = re.compile(r"html|xml|svg|script|flash|java", re.ASCII)  # what a browser might run
-_UNQUOTED = re.compile(r"[^ !#-\[\]-~]")
-_TOKEN = re.compile(r"[a-z0-9!#$&'*+.^_`|~-]+", re.ASCII)
-_VISIBLE = re.compile(r"[!-~]([ -~]*[!-~])?", re.ASCII)
-_METADATA_BYTES = 2048  # of it in headers; all of it is in the record
-_SAFETY = {  # nobody's file runs under our address, or is guessed to be what it does not say
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; sandbox",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-cache",
-}
 
 
 async def put_file(call: Call) -> web.Response:
@@ -73,16 +56,17 @@ async def patch_file(call: Call) -> web.Response:
 
 async def file_content(call: Call) -> web.StreamResponse:
     """The content of a file, or a range of it."""
-    only(call.request)
+    if "version" in only(call.request, "version"):
+        raise AbilityMissing("Former contents of a file are not kept: no store here has the ability `object_versions`.")
     request, asked = call.request, _Asked(call.request)
     opened = await _files(call).open(key_of(call), asked.part)
     if asked.unchanged:
         return not_modified(opened.record.tag)
-    size = _size(opened.record)
+    size = size_of(opened.record)
     part = opened.part or Part()
     length = size - part.start if part.length is None else part.length
     response = web.StreamResponse(status=206 if asked.is_partial else 200)
-    response.headers.update(_headers(opened.record) | common_headers(call))
+    response.headers.update(headers_of(opened.record) | common_headers(call))
     if asked.is_partial:
         response.headers["Content-Range"] = f"bytes {part.start}-{part.start + length - 1}/{size}"
     else:
@@ -116,7 +100,7 @@ class _Asked:
         self.unchanged = preconditions.is_unchanged(self._request, record.tag)
         if self.unchanged or self._request.method == "HEAD":
             return None
-        part = part_of(self._request, _size(record), record.tag)
+        part = part_of(self._request, size_of(record), record.tag)
         self.is_partial = part is not None
         return part or Part()
 
@@ -151,44 +135,3 @@ def _stored(call: Call, stored: Replaced) -> web.Response:
         "Location": f"/api/v1/storage/files/{quote(record.key, safe='')}",
     }
     return json_response(call.resource.wire.document(record), 200 if stored.former else 201, headers)
-
-
-def _size(record: Record) -> int:
-    return int(_value(record, "size") or 0)
-
-
-def _value(record: Record, field: str) -> Value:
-    return record.values[FILES.positions[field]]
-
-
-def _headers(record: Record) -> dict[str, str]:
-    kind, name = str(_value(record, "content_type")), str(_value(record, "name"))
-    digest = base64.b64encode(bytes.fromhex(str(_value(record, "sha256")))).decode()
-    return {
-        **_metadata(str(_value(record, "metadata"))),
-        **_SAFETY,
-        "Content-Type": OCTETS if _ACTIVE.search(kind) else kind,
-        "Content-Disposition": f"{'inline' if _SHOWN.fullmatch(kind) else 'attachment'}; {_filename(name)}",
-        "ETag": preconditions.quoted(record.tag),
-        "Last-Modified": format_datetime(record.updated_at.replace(microsecond=0), usegmt=True),
-        "Accept-Ranges": "bytes",
-        "Repr-Digest": f"sha-256=:{digest}:",
-    }
-
-
-def _filename(name: str) -> str:
-    """Both forms of RFC 6266: for old readers with what they do not know left out, and whole."""
-    plain = _UNQUOTED.sub("_", name)
-    return f'filename="{plain}"' if plain == name else f"filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
-
-
-def _metadata(text: str) -> Mapping[str, str]:
-    """The members that a header can hold."""
-    found, size = {}, 0
-    for name, value in msgspec.json.decode(text, type=dict[str, object]).items():
-        if isinstance(value, str) and _TOKEN.fullmatch(name) and _VISIBLE.fullmatch(value):
-            size += len(name) + len(value)
-            if size > _METADATA_BYTES:
-                break
-            found[METADATA_PREFIX + name] = value
-    return found

@@ -19,7 +19,7 @@ from entrypoints.http.upload import Patience, whole_body
 from entrypoints.http.wire import instant
 
 UPLOADS = "/api/v1/storage/uploads"
-_NOT_KEPT = {"Cache-Control": "no-store"}
+NOT_KEPT = {"Cache-Control": "no-store"}
 
 
 async def upload_abilities(call: Call) -> web.Response:
@@ -60,7 +60,7 @@ async def upload_state(call: Call) -> web.Response:
         "expires_at": instant(state.expires_at),
     }
     said = {"Upload-Metadata": state.plan.said} if state.plan.said else {}
-    headers = {"Upload-Length": str(state.plan.length), **said, **_headers(state), **_NOT_KEPT}
+    headers = {"Upload-Length": str(state.plan.length), **said, **_headers(state), **NOT_KEPT}
     return json_response(document, headers=headers)
 
 
@@ -77,6 +77,16 @@ async def append_upload(call: Call) -> web.Response:
     with call.services.filing.uploads.one():
         state = await uploads.append(_id(call), offset, content, whole=is_checked, origin=call.origin)
     return web.Response(status=204, headers=_headers(state))
+
+
+async def complete_upload(call: Call) -> web.Response:
+    """Make the file, now that its content has been put by a link; answers with what is known of it."""
+    only(call.request)
+    uploads = _uploads(call)
+    with call.services.filing.uploads.one():
+        record = await uploads.complete(_id(call), origin=call.origin)
+    headers = {"ETag": preconditions.quoted(record.tag), "Content-Location": _place(record.key)}
+    return json_response(call.resource.wire.document(record), headers=headers)
 
 
 async def end_upload(call: Call) -> web.Response:
@@ -110,5 +120,9 @@ def _id(call: Call) -> str:
 def _headers(state: UploadState) -> dict[str, str]:
     headers = {"Upload-Offset": str(state.offset)}
     if state.is_complete:
-        return headers | {"Content-Location": f"/api/v1/storage/files/{quote(state.plan.file_id, safe='')}"}
+        return headers | {"Content-Location": _place(state.plan.file_id)}
     return headers | {"Upload-Expires": format_datetime(state.expires_at.replace(microsecond=0), usegmt=True)}
+
+
+def _place(file_id: str) -> str:
+    return f"/api/v1/storage/files/{quote(file_id, safe='')}"

@@ -18,6 +18,7 @@ from entrypoints.http.answers import CACHED
 from entrypoints.http.errors import PROBLEM, kinds, status_of, title_of
 from entrypoints.http.handlers import records
 from entrypoints.http.idempotency import REPLAYED
+from entrypoints.http.link_request import LinkToGet, LinkToPut
 from entrypoints.http.media import JSON, NDJSON, OCTETS
 from entrypoints.http.openapi import parameters, shapes
 from entrypoints.http.openapi.operation import ANY, Handler, Operation, Problems, Schema
@@ -225,7 +226,7 @@ def _refusal(status: int, kinds: Iterable[type[PersistenceError]]) -> Document:
 
 
 _LATER = (409, 429, 503)  # of the first, what is in progress
-_SPECIAL = {"detail": "SessionDetail", "restored": "Restored"}
+_SPECIAL = {"detail": "SessionDetail", "restored": "Restored", "link": "LinkWanted"}
 
 
 def _schemas() -> dict[str, Document]:
@@ -235,8 +236,10 @@ def _schemas() -> dict[str, Document]:
     found |= changes_of(FILES, CHANGEABLE)
     answered = [schema for row in OPERATIONS.values() for schema in (row.answer, *row.also.values())]
     types = [*{schema: None for schema in answered if isinstance(schema, type)}, shapes.Problem]
-    _, components = msgspec.json.schema_components([*types, shapes.Progress], ref_template=_REF)
-    return found | _translation(found) | components
+    types += [shapes.Progress, LinkToGet, LinkToPut]
+    _, components = msgspec.json.schema_components(types, ref_template=_REF)
+    wanted = {"oneOf": [{"$ref": _REF.format(name=kind.__name__)} for kind in (LinkToGet, LinkToPut)]}
+    return found | _translation(found) | components | {_SPECIAL["link"]: wanted}
 
 
 def _translation(found: dict[str, Document]) -> dict[str, Document]:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from domain import errors
 from entrypoints.http import idempotency, tus
-from entrypoints.http.handlers import files, uploads
+from entrypoints.http.handlers import files, links, uploads
 from entrypoints.http.media import JSON, MERGE_PATCH, OCTETS
 from entrypoints.http.openapi import parameters
 from entrypoints.http.openapi.operation import BODY, CHANGE, KEYED, READ, Handler, Operation, Problems
-from entrypoints.http.openapi.uploads import Upload
+from entrypoints.http.openapi.uploads import Link, Upload
 from entrypoints.http.upload import FORM
 
 UPLOAD: Problems = (
@@ -91,6 +91,25 @@ FILE_OPERATIONS: Mapping[Handler, Operation] = {
             errors.AbilityMissing,
             *READ,
         ),
+    ),
+    links.create_link: Operation(
+        tag="files",
+        answer=Link,
+        status=201,
+        bodies={JSON: "link"},
+        problems=(
+            errors.RecordNotFound,
+            errors.ObjectNotFound,
+            errors.PreconditionFailed,
+            *BODY,
+            *CHANGE,
+        ),
+    ),
+    uploads.complete_upload: Operation(
+        tag="files",
+        answer="record",
+        headers=("Tus-Resumable", "ETag", "Content-Location"),
+        problems=(errors.UploadIncomplete, errors.RecordNotFound, *_RESUMABLE),
     ),
     uploads.upload_abilities: Operation(
         tag="files", status=204, headers=("Tus-Resumable", "Tus-Version"), problems=(errors.AbilityMissing,)

@@ -162,3 +162,13 @@ async def test_changes_beside_new_contents_never_part_a_record_from_its_content(
     assert (status, content in contents) == (200, True)
     assert hashlib.sha256(content).hexdigest() == record["sha256"]
     assert await kept(service) == [record["object"]]
+
+
+async def test_former_contents_are_said_not_to_be_kept(service: Running) -> None:
+    await put(service)
+    for method in ("GET", "HEAD"):
+        status, problem, _ = await service.ask(method, f"{FILES}/f1", params={"version": "1"})
+        assert status == 501
+    status, problem, _ = await service.get(f"{FILES}/f1?version=1")
+    assert (problem["code"], "object_versions" in problem["detail"]) == ("ability_missing", True)
+    assert (await service.get(f"{FILES}/f1?versions=1"))[1]["code"] == "invalid_parameter"

@@ -10,7 +10,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from adapters.memory.object_store import MemoryObjectStore
+from adapters.minio.object_store import MinioObjectStore
+from adapters.minio.settings import MinioSettings
+from adapters.system.clock import SystemClock
 from domain.model.dead_letters import DeadLetter
+from domain.model.secret import Secret
 from entrypoints.http.openapi.problems import recorded
 from tests.integration.http.running import API, Running, running, session, task
 
@@ -48,6 +53,7 @@ PNG\r
 """
 MANUAL = Sent(data=b"%PDF-1.7 ...", headers={"Content-Type": "application/pdf", "X-Metadata-Language": "de"})
 BEGUN = Sent(headers=TUS | {"Upload-Length": "100", "Upload-Metadata": "file_id bm90ZXM=,filename bm90ZXMudHh0"})
+WHOLE = Sent(headers=TUS | {"Upload-Length": "4", "Upload-Metadata": "file_id bm90ZXM=,filename bm90ZXMudHh0"})
 SENT = Sent(data=b"some", headers=TUS | {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"})
 PHOTO = Sent(data=FORM, headers={"Content-Type": "multipart/form-data; boundary=x"})
 
@@ -71,7 +77,6 @@ STEPS: tuple[tuple[str, str, str, Any], ...] = (  # operation, method, address, 
     ("session_tasks", "GET", f"{API}/sessions/s1/tasks?fields=task_id,status&sort_by=priority&order=desc", None),
     ("find_sessions", "GET", f"{API}/sessions?page_size=1&sort_by=session_id", None),
     ("search_find", "GET", "/api/v1/search?q=hello&facets=status&consistency=strong", None),
-    ("search_rebuild", "POST", f"{SYSTEM}/search/rebuild?collection=translation_sessions", None),
     ("incomplete_sessions", "GET", f"{API}/recovery/incomplete-sessions", None),
     ("restore", "POST", f"{API}/recovery/restore/s1", None),
     ("put_file", "PUT", f"{FILES}/manual?name=Manual.pdf", MANUAL),
@@ -79,6 +84,7 @@ STEPS: tuple[tuple[str, str, str, Any], ...] = (  # operation, method, address, 
     ("create_file", "POST", FILES, PHOTO),
     ("get_files", "GET", f"{FILES}/manual/info", None),
     ("patch_file", "PATCH", f"{FILES}/manual", {"name": "Manual (2026).pdf", "metadata": {"year": "2026"}}),
+    ("create_link", "POST", f"{FILES}/manual/links", {"method": "GET", "expires_in": 60}),
     ("find_files", "GET", f"{FILES}?content_type__prefix=image/&sort_by=size", None),
     ("upload_abilities", "OPTIONS", UPLOADS, None),
     ("begin_upload", "POST", UPLOADS, BEGUN),
@@ -87,6 +93,9 @@ STEPS: tuple[tuple[str, str, str, Any], ...] = (  # operation, method, address, 
     ("overridden_upload", "POST", f"{UPLOADS}/{{upload}}", Sent(headers=TUS | {"X-HTTP-Method-Override": "DELETE"})),
     ("begin_upload", "POST", UPLOADS, BEGUN),
     ("end_upload", "DELETE", f"{UPLOADS}/{{upload}}", Sent(headers=TUS)),
+    ("begin_upload", "POST", UPLOADS, WHOLE),
+    ("append_upload", "PATCH", f"{UPLOADS}/{{upload}}", SENT),
+    ("complete_upload", "POST", f"{UPLOADS}/{{upload}}/complete", Sent()),
     ("create_users", "POST", USERS, ANN),
     ("replace_many_users", "POST", f"{USERS}/batch", {"users": [BOB, TWIN]}),
     ("patch_users", "PATCH", f"{USERS}/ann", {"preferences": {"theme": "dark"}}),
@@ -105,6 +114,7 @@ STEPS: tuple[tuple[str, str, str, Any], ...] = (  # operation, method, address, 
     ("system_hold", "POST", f"{SYSTEM}/buffers/translation_tasks/hold?seconds=5", None),
     ("system_release", "POST", f"{SYSTEM}/buffers/translation_tasks/release", None),
     ("system_follow", "POST", f"{SYSTEM}/buffers/translation_tasks/follow", None),
+    ("search_rebuild", "POST", f"{SYSTEM}/search/rebuild?collection=translation_sessions", None),
     ("probes_live", "GET", "/health/live", None),
     ("probes_ready", "GET", "/health/ready", None),
     ("probes_problem", "GET", "/problems/record_not_found", None),
@@ -171,6 +181,7 @@ MOVING = {  # what differs from walk to walk
     "object": "6ca13d52ca70c883e0f0bb101e425a89e8624de51db2d2392593af6a84118090-1-01a20d2c-fb03-7f06-9b8d-964f0a1cdd41",
     "upload_id": "01a20d2cfb037f069b8d964f0a1cdd43",
     "expires_at": "2026-11-25T10:49:41.205696Z",
+    "url": "https://files.example/files/6ca13d52-1-01a20d2c?X-Amz-Expires=60&X-Amz-Signature=...",
     "hold": "01a20d2c-fb03-7f06-9b8d-964f0a1cdd41",
     "follow": "01a20d2c-fb03-7f06-9b8d-964f0a1cdd42",
     "request_id": "01a20d2c-fb03-7bd1-8a44-5d1f0c9e7a10",
@@ -228,13 +239,24 @@ def steady(value: Any) -> Any:
     return {name: MOVING[name] if name in MOVING and part is not None else steady(part) for name, part in value.items()}
 
 
+class Linking(MemoryObjectStore):
+    """Objects in memory, and links as a bucket would give them."""
+
+    def __init__(self) -> None:
+        super().__init__(SystemClock())
+        key, secret = Secret("key"), Secret("secret")
+        settings = MinioSettings(endpoint="files.example", bucket="files", access_key=key, secret_key=secret)
+        self.link_to_get = MinioObjectStore(settings).link_to_get
+        self.link_to_put = MinioObjectStore(settings).link_to_put
+
+
 async def record() -> None:
     """Write the examples."""
-    async with running() as service:
+    async with running(objects=Linking()) as service:
         await walk(service)
         write(PROBLEMS, await stumble(service))
     recorded.cache_clear()
-    async with running() as service:  # whose pages show them
+    async with running(objects=Linking()) as service:  # whose pages show them
         write(EXAMPLES, await walk(service))
 
 
