@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.api import Api
+from tests.e2e.buckets import bucket_of, settings_of_bucket
 from tests.e2e.service import Service
 from tests.wire import Wire
 
@@ -26,22 +27,9 @@ async def wire(minio) -> AsyncIterator[Wire]:
 
 @pytest.fixture
 def bucket_service(tmp_path: Path, minio, wire: Wire):
-    found = minio.settings(port=wire.port)
-    minio.create(found.bucket)
-    place = "PERSISTENCE__OBJECTS__"
-    service = Service(
-        tmp_path,
-        settings={
-            f"{place}TYPE": "s3",
-            f"{place}ENDPOINT": found.endpoint,
-            f"{place}BUCKET": found.bucket,
-            f"{place}ACCESS_KEY": found.access_key.reveal(),
-            f"{place}SECRET_KEY": found.secret_key.reveal(),
-            f"{place}TLS": "false",
-            f"{place}CONNECT_SECONDS": "1",
-            f"{place}READ_SECONDS": "1",
-        },
-    )
+    bucket, place = bucket_of(minio, port=wire.port), "PERSISTENCE__OBJECTS__"
+    impatient = {f"{place}CONNECT_SECONDS": "1", f"{place}READ_SECONDS": "1"}
+    service = Service(tmp_path, settings=settings_of_bucket(bucket) | impatient)
     yield service
     service.kill()
 
