@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 
+from minio import time  # the clock by which the driver signs
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 from urllib3.exceptions import HTTPError, MaxRetryError
 
@@ -13,6 +15,8 @@ from domain.errors import BackendExhausted, BackendUnavailable, ObjectExists, Ob
 _EXISTS = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
 _FULL = frozenset({"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded", "InsufficientStorage"})
 RETRY_SECONDS = 5.0
+_DENIED = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "RequestTimeTooSkewed"})
+_TOLERATED_SECONDS = 300.0  # between two clocks; less than any store tolerates
 
 
 @contextmanager
@@ -30,14 +34,31 @@ def refusals(endpoint: str, name: str = "") -> Iterator[None]:
         raise _silence(endpoint, _first_line(error)) from error
 
 
+def are_keys_refused(error: S3Error) -> bool:
+    """Whether it is the keys, or their rights, for which a request was refused, and not the clocks."""
+    return error.code in _DENIED and abs(_seconds_apart(error)) <= _TOLERATED_SECONDS
+
+
 def _refusal(endpoint: str, name: str, error: S3Error) -> PersistenceError:
     if error.code in ("NoSuchKey", "ResourceNotFound"):
         return ObjectNotFound(f"There is no object {name}.")
     if error.code in _EXISTS:
         return ObjectExists(f"There is an object {name} already.")
     kind = BackendExhausted if error.code in _FULL else BackendUnavailable
-    reason = f"The object store at {endpoint} refuses: {error.code}: {error.message or 'without a reason'}"
-    return kind(reason, retry_after=RETRY_SECONDS)
+    reason, apart = error.message or "without a reason", _seconds_apart(error)
+    if error.code in _DENIED and abs(apart) > _TOLERATED_SECONDS:
+        place = "ahead of" if apart > 0 else "behind"
+        reason = f"the clock here is {abs(apart):.0f} s {place} the one there. Set both right (NTP)"
+    return kind(f"The object store at {endpoint} refuses: {error.code}: {reason}", retry_after=RETRY_SECONDS)
+
+
+def _seconds_apart(error: S3Error) -> float:
+    """How far the clock here is ahead of the store's, which refuses what comes from one that is minutes off."""
+    try:
+        theirs = parsedate_to_datetime(error.response.headers["Date"])
+        return (time.utcnow() - theirs).total_seconds()
+    except (KeyError, ValueError, TypeError):  # it does not say
+        return 0.0
 
 
 def _silence(endpoint: str, reason: str) -> BackendUnavailable:

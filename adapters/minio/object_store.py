@@ -16,7 +16,7 @@ from minio.datatypes import Object
 from minio.error import S3Error
 from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
 
-from adapters.minio.errors import refusals
+from adapters.minio.errors import are_keys_refused, refusals
 from adapters.minio.links import public_url, signed_link
 from adapters.minio.settings import MinioSettings
 from adapters.minio.upload import Upload, parts_of
@@ -44,6 +44,7 @@ class MinioObjectStore:
     def __init__(self, settings: MinioSettings) -> None:
         self._settings = settings
         self._client: Minio | None = None
+        self._closed = "The object store is not open."  # and why, where it could not be opened
 
     async def open(self) -> None:
         """See whether the bucket is there, and whether the store keeps its word on conditions.
@@ -53,7 +54,11 @@ class MinioObjectStore:
         if self._client is None:
             client = _client(self._settings)
             public_url(self._settings, "GET", "probe")
-            await in_thread(self._examine, client)
+            try:
+                await in_thread(self._examine, client)
+            except BackendError as error:
+                self._closed = error.detail
+                raise
             self._client = client
 
     async def close(self) -> None:
@@ -145,7 +150,7 @@ class MinioObjectStore:
     @property
     def _opened(self) -> Minio:
         if self._client is None:
-            raise BackendUnavailable("The object store is not open.")
+            raise BackendUnavailable(self._closed)
         return self._client
 
     async def _call(self, name: str, call: Callable[..., T], *args: object, **kwargs: object) -> T:
@@ -176,6 +181,13 @@ class MinioObjectStore:
             except ValueError as error:
                 raise InvalidConfiguration(
                     f"objects.bucket: {settings.bucket!r} is no bucket's name: {error}."
+                ) from error
+            except S3Error as error:
+                if not are_keys_refused(error):
+                    raise
+                raise InvalidConfiguration(
+                    f"objects.access_key: the object store at {settings.endpoint} refuses these keys, or they have no "
+                    f"right to bucket {settings.bucket!r}."
                 ) from error
             if not there:
                 raise InvalidConfiguration(self._missing())

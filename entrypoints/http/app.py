@@ -13,6 +13,7 @@ from entrypoints.http.call import Call
 from entrypoints.http.errors import problem_response, report_failure
 from entrypoints.http.handlers.documents import DESCRIPTION
 from entrypoints.http.openapi.document import document
+from entrypoints.http.parameters import check_path
 from entrypoints.http.resource import Resource
 from entrypoints.http.routes import ROUTES, Route
 from entrypoints.http.services import Services
@@ -63,6 +64,7 @@ def _add(app: web.Application, route: Route, resources: Mapping[str, Resource]) 
     async def handle(request: web.Request) -> web.StreamResponse:
         call = request[CALL]
         call.endpoint = route.template
+        check_path(request)
         call.resources = resources
         if route.collection is not None:
             call.resource = resources[route.collection]

@@ -19,7 +19,7 @@ from entrypoints.http.upload import METADATA_PREFIX
 
 _SHOWN = re.compile(r"(image/(png|jpeg|gif|webp|avif|bmp)|text/plain|audio/.+|video/.+)", re.ASCII)
 _ACTIVE = re.compile(r"html|xml|svg|script|flash|java", re.ASCII)  # what a browser might run
-_UNQUOTED = re.compile(r"[^ !#-\[\]-~]")
+_UNQUOTED = re.compile(r"[^ !#$&-:<-\[\]-~]")  # readers differ on %, ; and \ between quotes
 _TOKEN = re.compile(r"[a-z0-9!#$&'*+.^_`|~-]+", re.ASCII)
 _VISIBLE = re.compile(r"[!-~]([ -~]*[!-~])?", re.ASCII)
 _METADATA_BYTES = 2048  # of it in headers; all of it is in the record

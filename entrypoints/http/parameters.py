@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 from aiohttp import web
 
@@ -26,6 +26,19 @@ def pairs_of(request: web.Request) -> Pairs:
         raise InvalidParameter("The query string is not percent-encoded UTF-8.") from None
     except ValueError:
         raise InvalidParameter(f"The query string has more than {MAX_PARAMETERS} parameters.") from None
+
+
+def check_path(request: web.Request) -> None:
+    """Refuse a path whose bytes are no UTF-8: left as it stands, it would be another address's twin.
+
+    Raises InvalidParameter.
+    """
+    path = request.rel_url.raw_path
+    if "%" in path:
+        try:
+            unquote_to_bytes(path).decode()
+        except UnicodeDecodeError:
+            raise InvalidParameter("The address is not UTF-8 where it is percent-encoded.") from None
 
 
 def only(request: web.Request, *known: str) -> Mapping[str, str]:

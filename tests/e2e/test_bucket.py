@@ -100,8 +100,19 @@ async def test_a_store_that_is_away_at_the_start_is_found_later(bucket_service: 
 
 
 @pytest.mark.slow
-async def test_a_bucket_that_is_missing_ends_the_start_with_the_cure(bucket_service: Service) -> None:
-    bucket_service._environment["PERSISTENCE__OBJECTS__BUCKET"] = "nowhere"
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("BUCKET", "nowhere", "has no bucket 'nowhere'; make it first."),
+        ("SECRET_KEY", "quite-wrong", "refuses these keys, or they have no right to bucket"),
+        ("PUBLIC_ENDPOINT", "http://there", "objects.public_endpoint"),
+    ],
+)
+async def test_a_bucket_that_cannot_be_used_ends_the_start_with_the_cure(
+    bucket_service: Service, setting: str, value: str, said: str
+) -> None:
+    bucket_service._environment[f"PERSISTENCE__OBJECTS__{setting}"] = value
     bucket_service.spawn()
     assert await asyncio.to_thread(bucket_service.process.wait, 60) == 78
-    assert "has no bucket 'nowhere'; make it first." in bucket_service.log.read_text()
+    log = bucket_service.log.read_text()
+    assert (said in log, "quite-wrong" in log) == (True, False)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
+from minio import time as minio_time
 
 from adapters.minio.object_store import MinioObjectStore
 from adapters.minio.upload import PART_BYTES, Upload
@@ -34,10 +36,48 @@ async def test_a_missing_bucket_is_named_at_the_start(minio):
 @pytest.mark.parametrize(
     "wrong", [{"secret_key": Secret("quite wrong")}, {"access_key": Secret("quite wrong")}], ids=["secret", "name"]
 )
-async def test_wrong_keys_are_refused_at_the_start_and_not_shown(minio, wrong):
-    with pytest.raises(BackendUnavailable, match="refuses: AccessDenied") as refusal:
+async def test_wrong_keys_end_the_start_and_are_not_shown(minio, wrong):
+    with pytest.raises(InvalidConfiguration, match=r"objects\.access_key: .* refuses these keys") as refusal:
         await MinioObjectStore(minio.settings(**wrong)).open()
     assert "quite wrong" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(("hours", "place"), [(1, "ahead of"), (-1, "behind")])
+async def test_a_clock_that_is_off_is_said_to_be_off(settings, monkeypatch, hours, place):
+    store, late = MinioObjectStore(settings), MinioObjectStore(settings)
+    await store.open()
+    await store.put("ab-before", content(b"before"))
+    right = minio_time.utcnow
+    monkeypatch.setattr(minio_time, "utcnow", lambda: right() + timedelta(hours=hours))
+    try:
+        said = rf"the clock here is 3[56]\d\d s {place} the one there\. Set both right"
+        for call in (store.put("ab-1", content(b"x")), store.stat("ab-before"), store.delete("ab-before"), late.open()):
+            with pytest.raises(BackendUnavailable, match=said):
+                await call
+        for found in (await store.health_check(), await late.health_check()):
+            assert (found.healthy, "Set both right" in found.detail) == (False, True)
+        monkeypatch.undo()
+        await late.open()
+        assert [piece async for piece in late.get("ab-before")] == [b"before"]
+    finally:
+        await store.close()
+        await late.close()
+
+
+async def test_a_bucket_that_is_gone_is_named_in_every_answer(minio, settings):
+    store = MinioObjectStore(settings)
+    await store.open()
+    try:
+        await asyncio.to_thread(store._client.remove_bucket, settings.bucket)
+        for call in (store.put("ab-1", content(b"x")), store.put("ab-2", content(bytes(3 * PART_BYTES)))):
+            with pytest.raises(BackendUnavailable, match="refuses: NoSuchBucket"):
+                await call
+        found = await store.health_check()
+        assert (found.healthy, f"has no bucket '{settings.bucket}'; make it first" in found.detail) == (False, True)
+        await asyncio.to_thread(minio.create, settings.bucket)
+        await store.put("ab-1", content(b"x"))
+    finally:
+        await store.close()
 
 
 @pytest.mark.parametrize("endpoint", ["http://there", "there/path", "there:port", ""])
