@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import resource
 import signal
 import socket
@@ -131,6 +132,11 @@ class Service:
         soft = resource.RLIM_INFINITY if size < 0 else size
         for pid in (self.process.pid, *self.children()):
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, resource.RLIM_INFINITY))
+
+    def peak_kib(self) -> int:
+        """The most memory that the process has ever held."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0])
 
     def kill(self) -> None:
         """End the process without a warning, as a power cut would; harmless where none runs."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import aiohttp
 import pytest
@@ -49,16 +47,10 @@ async def test_a_large_file_goes_in_and_out_with_bounded_memory(service: Service
 
         await put(8)
         await got()  # what every upload and download needs is loaded
-        before = peak_kib(service)
+        before = service.peak_kib()
         whole = hashlib.sha256()
         record = await put(mebibytes)
         assert (record["size"], record["sha256"]) == (mebibytes * MIB, whole.hexdigest())
         assert await got() == whole.hexdigest()
-    assert peak_kib(service) - before < GROWTH_KIB
+    assert service.peak_kib() - before < GROWTH_KIB
     assert await service.stop() == 0
-
-
-def peak_kib(service: Service) -> int:
-    """The most memory that the process has ever held."""
-    status = Path(f"/proc/{service.process.pid}/status").read_text()
-    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0])
