@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 import uuid
@@ -68,17 +69,25 @@ class MinioObjectStore:
             self._client = None
 
     async def put(self, name: str, content: AsyncIterable[bytes], *, sha256: bytes | None = None) -> Written:
-        """Send parts as they fill, and complete the object under the condition that it is new."""
+        """Send each part while the next one comes in, and complete the object under the condition that it is new."""
         upload = self._upload(self._opened, checked_name(name))
         digest, size = hashlib.sha256(), 0
+        sending: asyncio.Task[None] | None = None
         try:
             async for part, is_last in parts_of(content):
                 await in_thread(digest.update, part)
                 size += len(part)
-                if is_last and sha256 not in (None, digest.digest()):
+                if sending is not None:
+                    await sending
+                if not is_last:
+                    sending = asyncio.create_task(in_thread(upload.add, part))
+                    continue
+                if sha256 not in (None, digest.digest()):
                     raise DigestMismatch
-                await in_thread(upload.finish if is_last else upload.add, part)
+                await in_thread(upload.finish, part)
         except BaseException:
+            if sending is not None:
+                await asyncio.gather(sending, return_exceptions=True)
             await in_thread(upload.abort)
             raise
         return Written(size, digest.digest())

@@ -3,8 +3,8 @@
     python -m tests.benchmarks.files many --files 10000 /usr/share /usr/lib/python3
     python -m tests.benchmarks.files large --mebibytes 1024 --repeats 3
 
-The store is a MinIO in a container, or the local disk with ``--store disk``, which has no bare client. The scratch folder
-needs room for everything that is put.
+The store is a MinIO in a container, or the local disk with ``--store disk``, which has no bare client. The scratch
+folder needs room for everything that is put.
 """
 
 from __future__ import annotations
