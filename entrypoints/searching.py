@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Protocol
 
 from adapters.sqlite.search_index import SqliteSearchIndex
+from domain.errors import StartFailure
 from domain.model.built_in import BUILT_IN
 from domain.services.buffer import BufferManager
 from domain.services.ending import ended
@@ -16,6 +18,7 @@ from domain.services.registry import StorageBackendRegistry
 from domain.services.schema import Schemas
 from domain.services.search import SearchService
 from domain.services.search_feed import SearchFeed
+from entrypoints.sections import SearchSettings
 from entrypoints.settings import Settings
 from ports.ambient import Observer
 from ports.resource import Resource
@@ -77,7 +80,31 @@ class Searching:
 
 
 def build_index(settings: Settings) -> OpenableSearchIndex | None:
-    """The search index; None where there is none."""
-    if settings.search.type == "off":
-        return None
-    return SqliteSearchIndex(settings.search_file, BUILT_IN)
+    """The search index; None where there is none. Raises StartFailure."""
+    match settings.search.type:
+        case "off":
+            return None
+        case "sqlite":
+            return SqliteSearchIndex(settings.search_file, BUILT_IN)
+    return _opensearch(settings.search)
+
+
+def _opensearch(search: SearchSettings) -> OpenableSearchIndex:
+    try:
+        from adapters.opensearch.search_index import OpenSearchIndex
+        from adapters.opensearch.settings import OpenSearchSettings
+    except ModuleNotFoundError as error:
+        raise StartFailure(
+            f"search.type: the driver {error.name} is missing. "
+            "Run: make install DRIVERS=yes (or: pip install 'persistence-service[opensearch]')"
+        ) from error
+    reached = OpenSearchSettings(
+        hosts=tuple(search.hosts),
+        user=search.user,
+        password=search.password,
+        tls_verify=search.tls_verify,
+        ca_file=Path(search.ca_file) if search.ca_file else None,
+        call_seconds=search.call_seconds,
+        query_seconds=search.query_seconds,
+    )
+    return OpenSearchIndex(reached, search.prefix)

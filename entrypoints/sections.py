@@ -161,9 +161,24 @@ class ObjectSettings(Section, frozen=True, kw_only=True):
 class SearchSettings(Section, frozen=True, kw_only=True):
     """Where texts are searched."""
 
-    type: Literal["off", "sqlite"] = "off"  # sqlite: a file of its own, whatever backend keeps the records
+    type: Literal["off", "sqlite", "opensearch"] = "off"  # sqlite: a file of its own, whatever keeps the records
     path: str = "{data_dir}/search.db"  # of type sqlite
+    hosts: list[str] = []  # of type opensearch: https://search:9200, or several nodes of one cluster
+    prefix: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_-]{0,62}$")] = "persistence"  # of its indexes' names
+    user: Secret | None = None
+    password: Secret | None = None
+    tls_verify: bool = True  # the certificate is one of a known authority, and names the host
+    ca_file: str = ""  # that authority's certificate; none: those that the system knows
+    call_seconds: Annotated[float, msgspec.Meta(ge=0.1, le=300)] = 30.0  # for one call that writes
+    query_seconds: Annotated[float, msgspec.Meta(ge=0.1, le=60)] = 5.0  # for one that reads
     max_lag_bytes: Annotated[int, msgspec.Meta(ge=1024 * 1024)] = 1024**3  # that the journal keeps for the index alone
+
+    def __post_init__(self) -> None:
+        """Refuse a server that is not described."""
+        if self.type == "opensearch" and not self.hosts:
+            raise ValueError('type "opensearch" needs `hosts`, like ["https://search:9200"]')
+        if (self.user is None) != (self.password is None):
+            raise ValueError("`user` and `password` go together")
 
 
 class LogSettings(Section, frozen=True, kw_only=True):

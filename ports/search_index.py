@@ -16,8 +16,8 @@ class SearchIndex(Protocol):
     Every method has a deadline and may raise a BackendError.
     """
 
-    async def position(self, collection: Collection) -> IndexPosition | None:
-        """How far the index has followed; None where it was never filled, or was not filled to the end."""
+    async def position(self, collection: Collection, origin: str) -> IndexPosition | None:
+        """How far the index has followed a log; None where it was not filled to the end since it follows that one."""
         ...
 
     async def clear(self, collection: Collection) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.servers import MariaDb, Minio, MySql, Postgres, Redis, Server
+from tests.servers import MariaDb, Minio, MySql, OpenSearch, Postgres, Redis, Server
 
 collect_ignore = ["data"]  # among it a package with tests of its own, which run where it is installed
 
@@ -22,9 +22,9 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _fixture(kind: type[Server] | type[Minio]):
+def _fixture(kind: type[Server | Minio | OpenSearch]):
     @pytest.fixture(scope="session", name=kind.name)
-    def server() -> Iterator[Server | Minio]:
+    def server() -> Iterator[Server | Minio | OpenSearch]:
         with kind() as running:
             yield running
 
@@ -34,5 +34,6 @@ def _fixture(kind: type[Server] | type[Minio]):
 mariadb = _fixture(MariaDb)
 minio = _fixture(Minio)
 mysql = _fixture(MySql)
+opensearch = _fixture(OpenSearch)
 postgres = _fixture(Postgres)
 redis = _fixture(Redis)

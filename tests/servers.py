@@ -5,6 +5,7 @@ They run with the durability that their images come with: a commit is on the dis
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import minio
 
@@ -200,6 +201,46 @@ class Redis(Server):
 
     def _ask(self, number: str, *command: str) -> str:
         return self.run("redis-cli", "-e", "-n", number, *command)
+
+
+class OpenSearch(Container):
+    """OpenSearch of one node, which asks nobody who he is; each test takes indexes with a prefix of its own."""
+
+    name = "opensearch"
+
+    def __init__(self) -> None:
+        environment = {
+            "discovery.type": "single-node",
+            "cluster.routing.allocation.disk.threshold_enabled": "false",  # the disk is the other tests' too
+            "DISABLE_SECURITY_PLUGIN": "true",
+            "DISABLE_INSTALL_DEMO_CONFIG": "true",
+            "OPENSEARCH_JAVA_OPTS": "-Xms384m -Xmx384m",
+        }
+        super().__init__(self.name, 9200, environment=environment)
+        self._numbers = count(1)
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"http://{self.host}:{self.port}"
+
+    def prefix(self) -> str:
+        """Of names that no index has yet."""
+        return f"test{next(self._numbers)}"
+
+    def probe(self) -> None:
+        """Ask whether it takes documents."""
+        self.ask("GET", "/_cluster/health?wait_for_status=yellow&timeout=1s")
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """Its answer, as JSON; ``RuntimeError`` where there is none, or an error."""
+        content = None if body is None else json.dumps(body).encode()
+        asked = Request(self.url + path, content, {"Content-Type": "application/json"}, method=method)
+        try:
+            with urlopen(asked, timeout=30) as answer:
+                return json.load(answer)
+        except (OSError, HTTPException) as error:
+            raise RuntimeError(f"{method} {path}: {error}") from error
 
 
 class Minio(Container):

@@ -25,9 +25,10 @@ class MemorySearchIndex:
     async def close(self) -> None:
         """Nothing to release: an opened index finds its records again."""
 
-    async def position(self, collection: Collection) -> IndexPosition | None:
-        """As the port says."""
-        return self._positions.get(collection.name)
+    async def position(self, collection: Collection, origin: str) -> IndexPosition | None:
+        """As the port says; of one log at a time."""
+        found = self._positions.get(collection.name)
+        return found if found is not None and found.origin == origin else None
 
     async def clear(self, collection: Collection) -> None:
         """As the port says."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 import zlib
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,6 @@ from domain.model.collections import Collection
 from domain.model.search import EXACT_HITS, FACET_VALUES, SearchQuery
 
 _GRAM = 3  # characters of a word that the index needs to find it
-_AROUND = 60  # characters that a highlight shows before and behind its first word
 _POSITIONS = "CREATE TABLE IF NOT EXISTS search_positions (collection TEXT PRIMARY KEY, origin TEXT, through INTEGER)"
 
 
@@ -92,21 +90,6 @@ class Found:
             for field in self._collection.searchable
         ]
         return f"({' OR '.join(tests)})"
-
-
-def highlighted(text: str, words: Sequence[str]) -> str | None:
-    """The part of a text around the first of the words, as HTML with each of them in <mark>; None if it has none."""
-    wanted = re.compile("|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)), re.IGNORECASE)
-    first = wanted.search(text)
-    if first is None:
-        return None
-    begin, end = max(0, first.start() - _AROUND), min(len(text), first.end() + _AROUND)
-    parts, place = [], begin
-    for match in wanted.finditer(text, begin, end):
-        parts += [html.escape(text[place : match.start()]), f"<mark>{html.escape(match[0])}</mark>"]
-        place = match.end()
-    parts.append(html.escape(text[place:end]))
-    return ("…" if begin else "") + "".join(parts) + ("…" if end < len(text) else "")
 
 
 def _words(collection: Collection) -> str:

@@ -17,6 +17,7 @@ from adapters.sqlite.database import Database
 from adapters.sqlite.dialect import SQLITE
 from domain.errors import BackendCorrupt, BackendError, QueryTimeout, StartFailure
 from domain.model.collections import Collection
+from domain.model.highlights import highlighted
 from domain.model.query import check_filter
 from domain.model.records import HealthStatus, Record
 from domain.model.search import EXACT_HITS, Hit, IndexPosition, SearchQuery, SearchResult
@@ -24,7 +25,7 @@ from sql import migrations
 
 _FORGET = "DELETE FROM search_positions WHERE collection = ?"
 _PLACE = "INSERT OR REPLACE INTO search_positions (collection, origin, through) VALUES (?, ?, ?)"
-_PLACED = "SELECT origin, through FROM search_positions WHERE collection = ?"
+_PLACED = "SELECT origin, through FROM search_positions WHERE collection = ? AND origin = ?"
 
 
 class SqliteSearchIndex:
@@ -67,9 +68,10 @@ class SqliteSearchIndex:
         await self._readers.close()
         await self._database.close()
 
-    async def position(self, collection: Collection) -> IndexPosition | None:
-        """As the port says."""
-        row = await self._readers.run(lambda connection: connection.execute(_PLACED, (collection.name,)).fetchone())
+    async def position(self, collection: Collection, origin: str) -> IndexPosition | None:
+        """As the port says; of one log at a time."""
+        place = (collection.name, origin)
+        row = await self._readers.run(lambda connection: connection.execute(_PLACED, place).fetchone())
         return None if row is None else IndexPosition(*row)
 
     async def clear(self, collection: Collection) -> None:
@@ -127,7 +129,7 @@ class SqliteSearchIndex:
         begun = time.monotonic()
         try:
             async with asyncio.timeout(self._deadline):
-                await self._readers.run(lambda connection: connection.execute(_PLACED, ("",)).fetchone())
+                await self._readers.run(lambda connection: connection.execute(_PLACED, ("", "")).fetchone())
             healthy, detail = True, f"SQLite {sqlite3.sqlite_version}, FTS5"
         except (BackendError, QueryTimeout) as error:
             healthy, detail = False, error.detail
@@ -164,6 +166,6 @@ def _hit(collection: Collection, query: SearchQuery, row: tuple[str, float, *tup
     key, rank, *texts = row
     shown = {}
     for field, text in zip(collection.searchable, texts, strict=True) if query.highlight else ():
-        if text and (part := full_text.highlighted(text, query.words)):
+        if text and (part := highlighted(text, query.words)):
             shown[field.name] = part
     return Hit(key=key, score=0.0 - rank, highlights=shown)

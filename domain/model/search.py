@@ -64,13 +64,14 @@ class SearchResult(msgspec.Struct, frozen=True, kw_only=True):
     total_exact: bool
     more: bool  # whether a hit follows the last one
     facets: Mapping[str, Mapping[str, int]] = {}  # by field: numbers by value, the commonest first
+    whole: bool = True  # False: the index is known to lack records, by another instance that fills it too
 
 
 class IndexPosition(msgspec.Struct, frozen=True):
     """How far an index has followed a lane of the pending log."""
 
     origin: str  # whose log it is: numbers of another one say nothing
-    through: int  # sequence of the last record
+    through: int | None  # sequence of the last record; None: some before it are missing, and the log has them no more
 
 
 def words_of(text: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import msgspec
 
-from domain.errors import AbilityMissing, FlushIncomplete, InvalidParameter
+from domain.errors import AbilityMissing, FlushIncomplete, InvalidParameter, SearchIncomplete
 from domain.model.collections import Collection
 from domain.model.records import HealthStatus, Record
 from domain.model.search import Hit, SearchQuery, SearchResult
@@ -56,6 +56,12 @@ class SearchService:
             await self._settle(feed)
             feed.check()
         result = await index.search(collection, query)
+        if not result.whole:
+            raise SearchIncomplete(
+                f"The index of {collection.name} lacks what another instance has stored, or is being filled by one; "
+                "if that lasts, `persistence search rebuild` fills it in.",
+                retry_after=5.0,
+            )
         return Found(result=result, items=await self._read(collection, result.hits))
 
     def rebuild(self, name: str | None = None) -> Sequence[str]:

@@ -118,34 +118,47 @@ class SearchFeed:
 
     async def _once(self) -> None:
         """From one look at the index's position to the next."""
-        position = await self._index.position(self.collection)
-        if position is None or self._wanted.is_set():
+        if self._wanted.is_set():
+            await self._empty()
+        position = await self._index.position(self.collection, self._origin())
+        if position is None:
             await self._fill()
         elif await self._is_continuous(position):
             await self._follow()
         else:
-            self._state = "rebuild"
-            await self._give_up()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_GIVEN_UP_SECONDS):
-                    await self._wanted.wait()
+            await self._wait_for_rebuild(position)
 
     async def _is_continuous(self, position: IndexPosition) -> bool:
         """Whether the log still has all that the index lacks."""
         depth = await self._log.depth(self.collection.name, READER)
-        if position.origin != self._origin() or not depth.committed <= position.through <= depth.head:
+        if position.through is None or not depth.committed <= position.through <= depth.head:
             return False
         self._state = "following"
         await self._reached(position.through)
         return True
 
-    async def _fill(self) -> None:
-        """From the backend, while others go on writing: what they write meanwhile is behind the position."""
-        self._state, self._through = "filling", -1
+    async def _empty(self) -> None:
+        await self._index.clear(self.collection)
         self._wanted.clear()
+
+    async def _wait_for_rebuild(self, position: IndexPosition) -> None:
+        """For a while; what is stored meanwhile is not followed, and whoever else searches the index must know."""
+        self._state = "rebuild"
+        if position.through is not None:
+            await self._index.index(self.collection, (), IndexPosition(position.origin, None))
+        await self._give_up()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GIVEN_UP_SECONDS):
+                await self._wanted.wait()
+
+    async def _fill(self) -> None:
+        """From the backend, while others go on writing: what they write meanwhile is behind the position.
+
+        What is in the index stays: other instances may be filling it too, and the greater version wins.
+        """
+        self._state, self._through = "filling", -1
         name = self.collection.name
         through = (await self._log.depth(name)).committed
-        await self._index.clear(self.collection)
         await self._log.commit(name, 0, READER, through)
         records = 0
         async for portion in self._registry.ability(self.collection, Dumping).dump(self.collection):

@@ -18,6 +18,8 @@ from adapters.memory.object_store import MemoryObjectStore
 from adapters.memory.receipts import MemoryReceipts
 from adapters.memory.revision_ceiling import MemoryRevisionCeiling
 from adapters.memory.search_index import MemorySearchIndex
+from adapters.opensearch.search_index import OpenSearchIndex
+from adapters.opensearch.settings import OpenSearchSettings
 from adapters.redis.server import RedisServer
 from adapters.redis.state import RedisState
 from adapters.sqlite.backend import SqliteBackend
@@ -103,3 +105,8 @@ SEARCH_INDEXES: dict[str, Callable[[Path], Any]] = {
     "memory": lambda folder: MemorySearchIndex(),
     "sqlite": lambda folder: SqliteSearchIndex(folder / "search.db", BUILT_IN),
 }
+
+
+def opensearch_index(url: str, prefix: str) -> OpenSearchIndex:
+    """Indexes with a prefix in a real OpenSearch, not open."""
+    return OpenSearchIndex(OpenSearchSettings(hosts=(url,), call_seconds=120.0, query_seconds=60.0), prefix)

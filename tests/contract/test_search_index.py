@@ -9,7 +9,8 @@ import pytest
 
 from domain.errors import BackendUnavailable, InvalidCursor, InvalidParameter
 from domain.model.built_in import BUILT_IN
-from domain.model.query import And, Condition, Operator
+from domain.model.matching import matcher
+from domain.model.query import And, Condition, Not, Operator, Or
 from domain.model.search import (
     EXACT_HITS,
     FACET_VALUES,
@@ -21,8 +22,8 @@ from domain.model.search import (
     words_of,
 )
 from domain.model.translation import SESSIONS, TASKS
-from persistence_contract.records import record, tombstone
-from tests.contract.adapters import SEARCH_INDEXES
+from persistence_contract.records import at, record, tombstone
+from tests.contract.adapters import SEARCH_INDEXES, opensearch_index
 
 TEXTS = {
     "latin": "The quick brown fox jumps over the lazy dog",
@@ -50,12 +51,16 @@ WORDS = {
 }
 
 
-@pytest.fixture(params=list(SEARCH_INDEXES))
+@pytest.fixture(params=[*SEARCH_INDEXES, "opensearch"])
 def make(request, tmp_path):
     """Builds the index under test, the same one each time; memory comes first."""
     if request.param == "memory":
         one = SEARCH_INDEXES["memory"](tmp_path)
         return lambda: one
+    if request.param == "opensearch":
+        server = request.getfixturevalue("opensearch")
+        url, prefix = server.url, server.prefix()
+        return lambda: opensearch_index(url, prefix)
     return lambda: SEARCH_INDEXES[request.param](tmp_path)
 
 
@@ -136,6 +141,90 @@ async def test_filters_hold_besides(index):
         await found(index, "one", filter=unknown)
 
 
+ODD = [
+    "",
+    "a*b",
+    "a?b",
+    "A\\b",
+    "ä",
+    "Ä",
+    "x%_",
+    "\n",
+    "玻璃",
+    "😀",
+    "[a.b](c)|~<1-3>^$",
+    "z" * 999,
+    "z" * 1000,
+    "z" * 1001,
+]
+ODD += [f"{'y' * 40_000}end", f"{'y' * 40_000}*\\end"]
+PARTS = [
+    "",
+    "a",
+    "*",
+    "?",
+    "\\",
+    "%",
+    "b",
+    "Ä",
+    "\n",
+    "璃",
+    "end",
+    "*\\e",
+    "y" * 200,
+    "yz" * 100,
+    "玻" * 200,
+    "*" * 200,
+    "(c)|~<1-3>^",
+    "z" * 5,
+    "yyend",
+]
+TEXT = (Operator.EQ, Operator.NE)
+RANGES = (Operator.PREFIX, Operator.LT, Operator.LTE, Operator.GT, Operator.GTE)
+
+
+def odd_filters():
+    for text in ODD:
+        yield from (Condition("source_text", operator, (text,)) for operator in TEXT)
+        yield Condition("source_text", Operator.IN, (text, "a*b"))
+        if len(text) < 1000:
+            yield from (Condition("source_text", operator, (text,)) for operator in RANGES)
+            yield Condition("source_text", Operator.BETWEEN, ("", text))
+            yield from (Condition("batch_id", operator, (text[:64],)) for operator in (*TEXT, *RANGES))
+    for part in PARTS:
+        yield from (Condition(name, Operator.CONTAINS, (part,)) for name in ("source_text", "metadata", "batch_id"))
+    yield from (Condition("error_message", Operator.ISNULL, (truth,)) for truth in (True, False))
+    yield from (
+        Condition("priority", operator, (number,)) for operator in RANGES[1:] for number in (-(2**31), 0, 2**31 - 1)
+    )
+    yield from (Condition("created_at", operator, (at(0.5),)) for operator in RANGES[1:])
+    yield Condition("priority", Operator.NIN, (1, 2))
+    yield Condition("status", Operator.IN, ())
+    yield Or(())
+    yield Not(And(()))
+    yield Or((Condition("priority", Operator.EQ, (1,)), Not(Condition("batch_id", Operator.ISNULL, (True,)))))
+
+
+async def test_filters_mean_the_same_everywhere(index):
+    records = [
+        record(
+            f"t{i:02}",
+            created=i / 10,
+            source_text=text,
+            translated_text="same",
+            error_message=None if i % 3 else text[:1000],
+            batch_id=None if i % 2 else text[:64] or None,
+            priority=(i % 3) * (2**31 - 1) // 2,
+            metadata=f'{{"a": "{text[:20]}"}}',
+        )
+        for i, text in enumerate(ODD)
+    ]
+    await index.index(TASKS, records)
+    for where in odd_filters():
+        expected = sorted(filter(matcher(TASKS, where), records), key=lambda each: each.key)
+        assert sorted(await found(index, "same", filter=where, limit=100)) == [each.key for each in expected], where
+
+
 @pytest.mark.parametrize("text", ["word", "wo", "word common"])
 async def test_pages_neither_skip_nor_repeat(index, text):
     await index.index(TASKS, [record(f"t{i:03}", source_text="word common " * (1 + i % 3)) for i in range(57)])
@@ -185,25 +274,27 @@ async def test_highlights_are_html_that_shows_the_words(make, index):
 
 
 async def test_a_position_is_kept_until_the_collection_is_cleared(make, index):
-    assert await index.position(TASKS) is None
+    assert await index.position(TASKS, "7") is None
     await index.index(TASKS, [record("a", source_text="one")])
-    assert await index.position(TASKS) is None
+    assert await index.position(TASKS, "7") is None
     await index.index(TASKS, [], IndexPosition("7", 42))
     await index.index(SESSIONS, [], IndexPosition("7", 1))
     await index.close()
     again = make()
     await again.open()
-    assert await again.position(TASKS) == IndexPosition("7", 42)
+    assert await again.position(TASKS, "7") == IndexPosition("7", 42)
     assert await found(again, "one") == ["a"]
     await again.clear(TASKS)
-    assert (await again.position(TASKS), await found(again, "one")) == (None, [])
-    assert await again.position(SESSIONS) == IndexPosition("7", 1)
+    assert (await again.position(TASKS, "7"), await found(again, "one")) == (None, [])
+    assert await again.position(SESSIONS, "7") == IndexPosition("7", 1)
     await again.index(TASKS, [record("a", source_text="one")])
     assert await found(again, "one") == ["a"]
     await again.close()
 
 
 async def test_searches_run_beside_writes(index):
+    await index.index(TASKS, [])
+
     async def write():
         for i in range(30):
             await index.index(TASKS, [record(f"t{i}-{j}", source_text=f"word number {i}") for j in range(20)])

@@ -11,7 +11,7 @@ from pymysql.constants import CLIENT
 from adapters.mysql.pool import MysqlPool
 from adapters.sql.pool import PoolLimits
 from domain.errors import BackendUnavailable, StartFailure
-from tests.integration.mysql.authority import Authority
+from tests.authority import Authority
 from tests.integration.mysql.conftest import placed
 from tests.integration.mysql.peers import Relay, listening
 from tests.servers import MariaDb, MySql

@@ -41,7 +41,7 @@ async def test_an_index_of_other_rules_is_emptied_and_says_so(path):
     later = tuple(tasks if collection is TASKS else collection for collection in BUILT_IN)
     index = SqliteSearchIndex(path, later)
     await index.open()
-    assert await index.position(tasks) is None
+    assert await index.position(tasks, "7") is None
     assert await found(index, "word", tasks) == []
     await index.index(tasks, [record("a", source_text="word", batch_id="batch7", collection=tasks)])
     assert await found(index, "batch7", tasks) == ["a"]
@@ -54,7 +54,7 @@ async def test_a_damaged_file_begins_anew(path, damage):
     path.write_bytes(damage)
     index = SqliteSearchIndex(path, BUILT_IN)
     await index.open()
-    assert await index.position(TASKS) is None
+    assert await index.position(TASKS, "7") is None
     await index.index(TASKS, [record("a", source_text="word")])
     assert await found(index, "word") == ["a"]
     await index.close()
