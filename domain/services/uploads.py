@@ -206,6 +206,9 @@ class UploadService:
         except PreconditionFailed as error:
             if not _is_of(error.current, mark):  # else an earlier try stored it, and ended then
                 raise
+        except ObjectNotFound:
+            if (await self._look(mark))[1] is not None:  # else another instance stored it, and removed the pieces
+                raise
         except DigestMismatch:
             await self.end(mark)  # it can become nothing else
             raise

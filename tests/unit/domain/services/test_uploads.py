@@ -122,3 +122,22 @@ async def test_an_ended_upload_is_not_found(files):
         with pytest.raises(UploadNotFound):
             await call
     assert await files.kept() == []
+
+
+async def test_of_two_instances_that_make_the_file_the_slower_one_finds_it_made(files, monkeypatch):
+    other = UploadService(files.objects, files.service, SystemIds(), files.house.clock)
+    begun = await files.uploads.begin(PLAN)
+    get, asked = files.objects.get, []
+
+    async def late(name, **kwargs):
+        if name.rpartition("-")[2].isdecimal() and not asked:
+            asked.append(name)
+            assert (await other.state(begun.upload_id)).is_complete
+        async for piece in get(name, **kwargs):
+            yield piece
+
+    monkeypatch.setattr(files.objects, "get", late)
+    assert (await files.uploads.append(begun.upload_id, 0, content(b"abcdefghij"))).is_complete
+    assert asked
+    assert await files.read() == b"abcdefghij"
+    assert (await files.uploads.state(begun.upload_id)).is_complete
