@@ -92,8 +92,8 @@ class SearchFeed:
 
     async def state(self) -> FeedState:
         """How the index fares."""
-        depth = await self._log.depth(self.collection.name, READER)
-        return FeedState(state=self._state, records=depth.records, last_error=self._last_error)
+        records, _ = await self._lag()
+        return FeedState(state=self._state, records=records, last_error=self._last_error)
 
     def rebuild(self) -> None:
         """Have the index emptied and filled from the backend; searches are refused until it is full."""
@@ -171,14 +171,15 @@ class SearchFeed:
     async def _follow(self) -> None:
         while self._state == "following":
             after = self._through
+            applied = (await self._log.depth(self.collection.name)).committed  # asked first: a look misses none of it
             frames = await self._log.read(
                 self.collection.name, 0, after, max_bytes=_PORTION_BYTES, wait_seconds=_IDLE_SECONDS
             )
             stored = (await self._log.depth(self.collection.name)).committed
             ready = [frame for frame in frames if frame.last <= stored]
-            if ready or (stored > after and not frames):
+            if ready or (applied > after and not frames):
                 keys = {key for frame in ready for key in keys_of(self._schema, frame)}
-                await self._take(sorted(keys), ready[-1].last if ready else stored)
+                await self._take(sorted(keys), ready[-1].last if ready else applied)
             elif frames:
                 await asyncio.sleep(_GLANCE)
 
@@ -213,14 +214,20 @@ class SearchFeed:
         self._attempt += 1
 
     async def _bound(self) -> None:
-        """Let the log go where the index is too far behind it, be it away or slow."""
-        depth = await self._log.depth(self.collection.name, READER)
-        if self._state == "following" and depth.payload_bytes > self._max_lag_bytes:
+        """Let the log go where the index is too far behind the backend, be it away or slow."""
+        records, size = await self._lag()
+        if self._state == "following" and size > self._max_lag_bytes:
             self._state = "rebuild"
-            self._observer(SearchIndexBehind(collection=self.collection.name, records=depth.records))
+            self._observer(SearchIndexBehind(collection=self.collection.name, records=records))
         if self._state != "following":
             await self._give_up()
         await self._measure()
+
+    async def _lag(self) -> tuple[int, int]:
+        """Records that the backend has taken and the index has not, and the bytes that the log keeps for that alone."""
+        index = await self._log.depth(self.collection.name, READER)
+        backend = await self._log.depth(self.collection.name)
+        return max(0, backend.committed - index.committed), max(0, index.payload_bytes - backend.payload_bytes)
 
     async def _measure(self) -> None:
         state = await self.state()

@@ -304,3 +304,53 @@ async def test_a_rebuild_is_heeded_while_nothing_is_written(rig):
     rig.feed.rebuild()
     await rig.until_is("following")
     assert await rig.found("word") == ["a"]
+
+
+async def test_a_rebuild_that_was_asked_for_outlasts_a_failure(rig):
+    await asyncio.wait_for(rig.feed.reach(await rig.write(task("a", source_text="word"))), 30)
+    rig.index._tables.clear()
+    clear = rig.index.clear
+
+    async def refused(collection):
+        rig.index.clear = clear
+        raise BackendUnavailable("The index is away.")
+
+    rig.index.clear = refused
+    rig.feed.rebuild()
+    await rig.until(lambda: rig.told(SearchIndexLost))
+    await rig.until_is("following")
+    assert await rig.found("word") == ["a"]
+
+
+async def test_what_is_stored_between_two_looks_is_indexed(rig):
+    await asyncio.wait_for(rig.feed.reach(await rig.write(task("a", source_text="word"))), 30)
+    await rig.stop()
+    read = rig.log.read
+    last = 0
+
+    async def slowly(*args, **kwargs):
+        nonlocal last
+        frames = await read(*args, **kwargs)
+        if not frames and not last and kwargs["wait_seconds"]:
+            last = await rig.write(task("b", source_text="word"))
+        return frames
+
+    rig.log.read = slowly
+    rig.feed = rig.start()
+    await rig.until(lambda: last)
+    await asyncio.wait_for(rig.feed.reach(last), 30)
+    assert sorted(await rig.found("word")) == ["a", "b"]
+
+
+async def test_what_the_backend_has_not_taken_is_no_lag_of_the_index(rig):
+    await asyncio.wait_for(rig.feed.reach(await rig.write(task("a", source_text="word"))), 30)
+    first = await rig.accept(task("b", source_text="word"))
+    last = await rig.accept(*[task(f"t{i}", source_text="word" * 100) for i in range(100)])
+    (frame, *_) = await rig.log.read(LANE, 0, first - 1, max_bytes=1, wait_seconds=0)
+    await rig.backend.write(TASKS, rig.schemas.of(LANE).records(frame))
+    rig.seen.clear()
+    await rig.log.commit(LANE, 0, "primary", first)
+    await rig.until(lambda: rig.told(SearchMeasured))
+    assert rig.told(SearchMeasured)[0] == SearchMeasured(collection=LANE, records=0, complete=True)
+    await rig.store()
+    await asyncio.wait_for(rig.feed.reach(last), 30)
