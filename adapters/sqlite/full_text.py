@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 from adapters.sql.filters import Conditions
 from adapters.sql.queries import Prepared
@@ -84,12 +85,23 @@ class Found:
 
     def _has(self, word: str, conditions: Conditions) -> str:
         """One of the texts has a word that is too short for the index."""
-        pattern = "%" + re.sub(r"([\\%_])", r"\\\1", word) + "%"
+        patterns = ["%" + re.sub(r"([\\%_])", r"\\\1", spelling) + "%" for spelling in _spellings(word)]
         tests = [
             f"`{field.name}` LIKE {conditions.bind(pattern).get_sql()} ESCAPE '\\'"
             for field in self._collection.searchable
+            for pattern in patterns
         ]
         return f"({' OR '.join(tests)})"
+
+
+def _spellings(word: str) -> Iterator[str]:
+    """A short word in each case that LIKE, which knows that of ASCII letters alone, would tell apart."""
+    return map("".join, product(*map(_cases, word)))
+
+
+def _cases(char: str) -> Sequence[str]:
+    others = () if char.isascii() else (char.lower(), char.upper())
+    return list(dict.fromkeys([char, *(other for other in others if other.casefold() == char.casefold())]))
 
 
 def _words(collection: Collection) -> str:

@@ -81,6 +81,8 @@ def words_of(text: str) -> tuple[str, ...]:
     """
     if len(text) > MAX_SEARCH_CHARS:
         raise InvalidParameter(f"`q` has {len(text)} characters; a search takes at most {MAX_SEARCH_CHARS}.")
+    if "\0" in text:
+        raise InvalidParameter("`q` has a NUL character, which no text has.")
     words = tuple(dict.fromkeys(filter(None, map(_bare, text.split()))))
     if not words:
         raise InvalidParameter("`q` has no letter and no digit to look for; there are no wildcards.")

@@ -39,8 +39,8 @@ TEXTS = {
 }
 WORDS = {
     "latin": ["quick", "QUICK fox", "azy do", '"brown"'],
-    "umlaut": ["große", "GROßE bären", "äse"],
-    "cyrillic": ["мягких", "ФРАНЦУЗСКИХ булок"],
+    "umlaut": ["große", "GROßE bären", "äse", "BÄ", "kÄ"],
+    "cyrillic": ["мягких", "ФРАНЦУЗСКИХ булок", "ЕЩ", "съ"],
     "chinese": ["玻璃", "吞下玻璃而", "我"],
     "japanese": ["ガラス", "食べられます"],
     "arabic": ["الزجاج", "أكل الزجاج"],
@@ -339,6 +339,8 @@ def test_a_search_that_is_too_long_is_refused():
         words_of("a" * 10_000)
     with pytest.raises(InvalidParameter, match="33 words"):
         words_of(" ".join(f"w{i}" for i in range(33)))
+    with pytest.raises(InvalidParameter, match="NUL"):
+        words_of("one\0two")
     assert words_of(" «Hello»,  (wörld)! hello hello ") == ("Hello", "wörld", "hello")
 
 
