@@ -6,14 +6,15 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 
 import msgspec
 import redis.exceptions
 
+from adapters.redis.page import Page
 from adapters.redis.server import RedisServer
-from adapters.redis.states import Names, number, read, written
+from adapters.redis.states import Names, decoder, number, written
 from adapters.redis.walk import PORTION, Walk
 from domain.errors import (
     BackendExhausted,
@@ -24,7 +25,7 @@ from domain.errors import (
     StartFailure,
 )
 from domain.model.collections import Collection
-from domain.model.matching import behind, matcher, ranked, reader
+from domain.model.matching import matcher, reader
 from domain.model.query import (
     EVERYTHING,
     CountMode,
@@ -39,7 +40,6 @@ from domain.model.records import ConditionalWrite, HealthStatus, Record, Verdict
 from ports.probing import Outlook
 
 _ANY_BASE = b""
-_ROOM = 1000  # records that are kept beyond what a page needs, before they are ranked again
 
 
 class RedisBackend:
@@ -85,21 +85,13 @@ class RedisBackend:
         """As the port says."""
         with _meaning():
             state = await self._server.ask("GET", Names(collection).record(key))
-        return None if state is None else read(collection, state)
+        return None if state is None else decoder(collection)(state)
 
     async def query(self, collection: Collection, query: Query) -> QueryResult:
         """As the port says; every count is exact, but for those of records that expire."""
         check_query(collection, query)
-        try:
-            with _meaning():
-                async with asyncio.timeout(self._query_seconds):
-                    return await self._found(collection, query)
-        except TimeoutError:
-            fields = ", ".join(Names(collection).fields) or "none"
-            raise QueryTimeout(
-                f"There are too many records to look at in {self._query_seconds:g} s; narrow the list by one value of "
-                f"a field that has sets in Redis ({fields})."
-            ) from None
+        async with self._deadline(collection):
+            return await self._found(collection, query)
 
     async def delete(self, collection: Collection, key: str) -> None:
         """As the port says."""
@@ -113,9 +105,10 @@ class RedisBackend:
         check_filter(collection, where)
         value_of = reader(collection, declared(collection, field).name)
         counts: Counter[str] = Counter()
-        async for portion in self.scan(collection, where):
-            values = [value_of(record) for record in portion]
-            counts.update(v.isoformat() if isinstance(v, datetime) else str(v) for v in values if v is not None)
+        async with self._deadline(collection):
+            async for portion in self.scan(collection, where):
+                values = [value_of(record) for record in portion]
+                counts.update(v.isoformat() if isinstance(v, datetime) else str(v) for v in values if v is not None)
         return counts
 
     async def scan(self, collection: Collection, where: Filter) -> AsyncIterator[Sequence[Record]]:
@@ -139,8 +132,8 @@ class RedisBackend:
                 return
             keys = sorted(key.encode() for key in among if after is None or key > after)
             for begin in range(0, len(keys), PORTION):
-                if found := await self._walk.among(collection, keys[begin : begin + PORTION], names.all):
-                    yield found
+                async for portion in self._walk.among(collection, keys[begin : begin + PORTION], names.all):
+                    yield portion
 
     async def health_check(self) -> HealthStatus:
         """As the port says."""
@@ -159,6 +152,20 @@ class RedisBackend:
         finally:
             await self.close()
 
+    @asynccontextmanager
+    async def _deadline(self, collection: Collection) -> AsyncIterator[None]:
+        """For calls that look at many records. Raises QueryTimeout."""
+        try:
+            async with asyncio.timeout(self._query_seconds):
+                with _meaning():
+                    yield
+        except TimeoutError:
+            fields = ", ".join(Names(collection).fields) or "none"
+            raise QueryTimeout(
+                f"There are too many records to look at in {self._query_seconds:g} s; narrow them down by one value of "
+                f"a field that has sets in Redis ({fields})."
+            ) from None
+
     async def _version(self) -> str:
         return f"Redis {(await self._server.ask('INFO', 'server'))['redis_version']}"
 
@@ -171,7 +178,7 @@ class RedisBackend:
         items = [part for record, base in writes for part in (record.key, written(collection, record), base)]
         with _meaning():
             words: Sequence[bytes] = await self._server.run(
-                "store", places, names.prefix, life, msgspec.msgpack.encode(names.fields), *items
+                "store", places, names.prefix, names.record(""), life, msgspec.msgpack.encode(names.fields), *items
             )
         return words
 
@@ -181,23 +188,20 @@ class RedisBackend:
         total = await self._size(names, query)
         by_key, falling = len(query.sort) == 1, query.sort[0].descending
         after = str(query.after[0]) if by_key and query.after and total is not None else None
-        follows = behind(collection, query.sort, query.after) if query.after is not None else lambda _: True
-        need, seen, kept = query.offset + query.limit + 1, 0, list[Record]()
+        page, seen = Page(collection, query), 0
         async for portion in self._walk.through(collection, within, after=after, falling=by_key and falling):
             matching = [record for record in portion if record.deleted_at is None and matches(record)]
             seen += len(matching)
-            kept += filter(follows, matching)
-            if by_key and total is not None and len(kept) >= need:
+            page.add(matching)
+            if by_key and total is not None and page.is_full:
                 break
-            if len(kept) > need + _ROOM:
-                kept = ranked(collection, query.sort, kept)[:need]
-        rest = ranked(collection, query.sort, kept)[query.offset : need]
+        items, more = page.cut()
         counted = None if query.count is CountMode.NONE else seen if total is None else total
         return QueryResult(
-            items=tuple(rest[: query.limit]),
+            items=items,
             total=counted,
             total_exact=counted is not None and collection.name not in self._lives,
-            more=len(rest) > query.limit,
+            more=more,
         )
 
     async def _size(self, names: Names, query: Query) -> int | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from operator import itemgetter
 
 import msgspec
 
@@ -15,6 +17,7 @@ _WIDTH = 20  # digits of a number in a state's head: they compare as text
 _ZERO = 2**62  # what the epoch is written as, so that no moment is negative
 _NEVER = b"0" * _WIDTH
 _HEAD = 4 * _WIDTH
+_PARTS = itemgetter(*(slice(at, at + _WIDTH) for at in range(0, _HEAD, _WIDTH)))
 _VALUES: msgspec.msgpack.Decoder[dict[str, Value]] = msgspec.msgpack.Decoder(dict[str, Value])
 
 
@@ -60,20 +63,25 @@ def written(collection: Collection, record: Record) -> bytes:
     return b"".join(head) + msgspec.msgpack.encode(dict(zip(names, record.values, strict=True)))
 
 
-def read(collection: Collection, state: bytes) -> Record:
-    """The record of a state; a field that it does not have yet has its default. Raises BackendCorrupt."""
-    try:
-        updated, revision, created, deleted = (int(state[at : at + _WIDTH]) for at in range(0, _HEAD, _WIDTH))
-        values = _VALUES.decode(state[_HEAD:])
-        return Record(
-            tuple([values.get(field.name, field.default) for field in collection.data_fields]),
-            _instant(created),
-            _instant(updated),
-            revision,
-            _instant(deleted) if deleted else None,
-        )
-    except (ValueError, OverflowError, msgspec.MsgspecError) as error:
-        raise BackendCorrupt(f"Redis holds something in {collection.name} that is no record: {error}.") from error
+def decoder(collection: Collection) -> Callable[[bytes], Record]:
+    """Reads a collection's states; a field that one does not have yet has its default. Raises BackendCorrupt."""
+    defaults = [(field.name, field.default) for field in collection.data_fields]
+
+    def read(state: bytes) -> Record:
+        try:
+            updated, revision, created, deleted = map(int, _PARTS(state))
+            get = _VALUES.decode(state[_HEAD:]).get
+            return Record(
+                tuple([get(name, default) for name, default in defaults]),
+                _instant(created),
+                _instant(updated),
+                revision,
+                _instant(deleted) if deleted else None,
+            )
+        except (ValueError, OverflowError, msgspec.MsgspecError) as error:
+            raise BackendCorrupt(f"Redis holds something in {collection.name} that is no record: {error}.") from error
+
+    return read
 
 
 def number(value: int) -> bytes:

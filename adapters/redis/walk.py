@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from itertools import accumulate, pairwise
 
 import msgspec
 
 from adapters.redis.server import RedisServer
-from adapters.redis.states import Names, read
+from adapters.redis.states import Names, decoder
 from domain.model.collections import Collection
 from domain.model.records import Record
 
 PORTION = 200
+PORTION_BYTES = 8 * 1024 * 1024  # of states in one portion; the record that passes them is the last one
 
 
 class Walk:
@@ -34,22 +36,24 @@ class Walk:
         place = None if after is None else after.encode()
         while True:
             keys = await self._keys(within, place, falling=falling)
-            found = await self.among(collection, keys, within)
-            if found:
+            async for found in self.among(collection, keys, within):
                 yield found
             if len(keys) < PORTION:
                 return
             place = keys[-1]
 
-    async def among(self, collection: Collection, keys: Sequence[bytes], within: str) -> list[Record]:
-        """The records of some keys that were found in a set."""
-        if not keys:
-            return []
-        names = Names(collection)
-        texts = [key.decode() for key in keys]
-        states = await self._server.ask("MGET", *map(names.record, texts))
-        await self._drop_expired(names, [key for key, state in zip(texts, states, strict=True) if not state], within)
-        return [read(collection, state) for state in states if state]
+    async def among(self, collection: Collection, keys: Sequence[bytes], within: str) -> AsyncIterator[list[Record]]:
+        """The records of some keys that were found in a set; no portion is empty, nor much larger than allowed."""
+        names, read = Names(collection), decoder(collection)
+        while keys:
+            texts = [key.decode() for key in keys]
+            told, states = await self._server.run("look", [names.record(text) for text in texts], PORTION_BYTES)
+            places = list(pairwise(accumulate(map(int, told.split()), initial=0)))
+            gone = [text for text, (begin, end) in zip(texts, places, strict=False) if begin == end]
+            await self._drop_expired(names, gone, within)
+            if found := [read(states[begin:end]) for begin, end in places if begin < end]:
+                yield found
+            keys = keys[len(places) :]
 
     async def _keys(self, within: str, place: bytes | None, *, falling: bool) -> list[bytes]:
         behind = b"(" + place if place is not None else None

@@ -14,6 +14,7 @@ from domain.errors import (
     BackendExhausted,
     BackendUnavailable,
     InvalidConfiguration,
+    InvalidParameter,
     QueryTimeout,
     StartFailure,
 )
@@ -107,6 +108,78 @@ async def test_records_go_when_their_time_is_over_and_leave_nothing_behind(datab
     finally:
         await backend.close()
         await keeper.close()
+
+
+async def test_what_has_expired_does_not_gather_where_nobody_lists_it(database):
+    backend = build(database, live_seconds={TASKS.name: 1.0})
+    await backend.open()
+    ask, names = backend._server.ask, Names(TASKS)
+    try:
+        await backend.write(TASKS, [record(f"t{number}", session_id="short") for number in range(50)])
+        async with asyncio.timeout(SECONDS):
+            states = [names.record(f"t{number}") for number in range(50)]
+            while await ask("EXISTS", *states, f"{names.prefix}session_id:short"):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)  # no event tells
+            while await ask("ZCARD", names.all) > 1 or await ask("ZCARD", names.visible) > 1:
+                await backend.write(TASKS, [record("new", session_id="later")])
+    finally:
+        await backend.close()
+
+
+async def test_a_set_lasts_as_long_as_the_longest_of_its_records(database):
+    def life(seconds):
+        return build(database, **({"live_seconds": {TASKS.name: seconds}} if seconds else {}))
+
+    brief, long, always = life(5.0), life(1000.0), life(None)
+    short = f"{Names(TASKS).prefix}session_id:short"
+    for backend, key, least in ((brief, "a", 0), (long, "b", 900_000), (brief, "c", 900_000), (always, "d", -1)):
+        await backend.open()
+        await backend.write(TASKS, [record(key, session_id="short")])
+        left = await backend._server.ask("PTTL", short)
+        assert left == -1 if least == -1 else left > least
+        await backend.close()
+    await long.open()
+    await long.write(TASKS, [record("e", session_id="short")])
+    assert await long._server.ask("PTTL", short) == -1
+    await long.close()
+
+
+async def test_portions_of_large_records_are_small_ones(database, monkeypatch):
+    monkeypatch.setattr("adapters.redis.walk.PORTION_BYTES", 10_000)
+    backend = build(database)
+    await backend.open()
+    keys = [f"t{number:03}" for number in range(250)]
+    await backend.write(TASKS, [record(key, source_text="x" * 1000) for key in keys])
+    for portions in (backend.scan(TASKS, EVERYTHING), backend.dump(TASKS), backend.dump(TASKS, among=keys)):
+        found = [[each.key for each in portion] async for portion in portions]
+        assert [key for portion in found for key in portion] == keys
+        assert max(map(len, found)) <= 10
+    page = await backend.query(TASKS, Query(sort=(Sort("task_id", descending=True),), limit=120, offset=100))
+    assert [each.key for each in page.items] == keys[149:29:-1]
+    await backend.close()
+
+
+async def test_a_page_of_large_records_is_refused_with_the_cure_and_a_smaller_one_is_given(database, monkeypatch):
+    monkeypatch.setattr("adapters.redis.page.PAGE_CHARACTERS", 100_000)
+    backend = build(database)
+    await backend.open()
+    await backend.write(TASKS, [record(f"t{number:03}", source_text="x" * 1000) for number in range(200)])
+    for sort in (BY_KEY, (Sort("status"), *BY_KEY)):
+        with pytest.raises(InvalidParameter, match="page_size"):
+            await backend.query(TASKS, Query(sort=sort, limit=150))
+        page = await backend.query(TASKS, Query(sort=sort, limit=50))
+        assert (len(page.items), page.more) == (50, True)
+    await backend.close()
+
+
+async def test_counting_has_the_deadline_of_a_list(database):
+    backend = build(database, query_seconds=0.1)
+    backend._query_seconds = 0.0
+    await backend.open()
+    await backend.write(TASKS, [record("a")])
+    with pytest.raises(QueryTimeout, match="session_id, batch_id, status"):
+        await backend.count_by(TASKS, "status", EVERYTHING)
+    await backend.close()
 
 
 async def test_a_list_that_takes_too_long_names_what_would_help(database):
