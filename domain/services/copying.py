@@ -15,12 +15,14 @@ import msgspec
 
 from domain.errors import BackendContended, RecordRefused
 from domain.model.collections import Collection
+from domain.model.query import MAX_PAGE_SIZE, Condition, CountMode, Operator, Query, Sort
 from domain.model.records import EPOCH, MICROSECOND, Record
 from ports.abilities import Dumping
 from ports.storage_backend import StorageBackend
 
 T = TypeVar("T")
 
+MAX_MOVES = 20  # of a unique value from record to record, while they are copied
 _TRIES = 10  # of a write that meets a lock
 _MODULUS = 1 << 128
 
@@ -103,7 +105,7 @@ async def copy(
     The next portion is read while one is written. Raises BackendError, RecordRefused naming the key.
     """
     async for portion in ahead(source.dump(collection, after=after)):
-        await store(target, collection, portion)
+        await store(target, collection, portion, source)
         copied(portion[-1].key, len(portion))
 
 
@@ -119,8 +121,14 @@ async def ahead(items: AsyncIterator[T]) -> AsyncIterator[T]:
         await asyncio.gather(following, return_exceptions=True)
 
 
-async def store(target: StorageBackend, collection: Collection, records: Sequence[Record]) -> None:
-    """Write records, waiting for locks. Raises BackendError, RecordRefused naming the key."""
+async def store(
+    target: StorageBackend, collection: Collection, records: Sequence[Record], source: Dumping, moves: int = MAX_MOVES
+) -> None:
+    """Write records, waiting for locks. Raises BackendError, RecordRefused naming the key.
+
+    A unique value that has moved in ``source`` since its holder was copied is first given up in the target; ``moves``:
+    through how many records.
+    """
     for attempt in range(_TRIES if records else 0):
         try:
             await target.write(collection, records)
@@ -129,7 +137,29 @@ async def store(target: StorageBackend, collection: Collection, records: Sequenc
                 raise
             await asyncio.sleep(0.05 * 2**attempt)
         except RecordRefused as refusal:
-            key = records[refusal.index].key if refusal.index is not None else f"{records[0].key} or one behind it"
-            raise RecordRefused(f"The target refuses {key}. {refusal.detail}", taken=refusal.taken) from refusal
+            former = await _outdated(target, collection, records, source) if refusal.taken and moves else ()
+            if not former:
+                key = records[refusal.index].key if refusal.index is not None else f"{records[0].key} or one behind it"
+                raise RecordRefused(f"The target refuses {key}. {refusal.detail}", taken=refusal.taken) from refusal
+            await store(target, collection, former, source, moves - 1)
+            return await store(target, collection, records, source, moves - 1)
         else:
-            return
+            return None
+    return None
+
+
+async def _outdated(
+    target: StorageBackend, collection: Collection, records: Sequence[Record], source: Dumping
+) -> Sequence[Record]:
+    """The states that the source has by now of those in the target that hold a unique value of one of the records."""
+    field = collection.unique_field
+    if field is None:
+        return ()
+    position = collection.positions[field.name]
+    wanted = {record.values[position]: record.key for record in records}
+    held = Condition(field.name, Operator.IN, tuple(value for value in wanted if value is not None))
+    query = Query(filter=held, sort=(Sort(collection.key),), limit=MAX_PAGE_SIZE, count=CountMode.NONE)
+    holders = (await target.query(collection, query)).items
+    versions = {one.key: one.version for one in holders if wanted.get(one.values[position]) != one.key}
+    dumped = source.dump(collection, among=sorted(versions))
+    return [one async for portion in dumped for one in portion if one.version > versions[one.key]]

@@ -102,7 +102,7 @@ class Mirror:
         """Write what is missing, and read it back."""
         if not self._missing:
             return
-        await store(self._target, self._collection, self._missing)
+        await store(self._target, self._collection, self._missing, self._source)
         written = {record.key: record for record in self._missing}
         self._missing.clear()
         async for portion in self._dumped(list(written)):

@@ -10,9 +10,12 @@ import pytest
 from adapters.memory.backend import MemoryBackend
 from domain.errors import BackendContended, BackendUnavailable, RecordRefused
 from domain.model.translation import TASKS
+from domain.model.users import USERS
 from domain.services.copying import Digest, copy, digest, fingerprint
+from domain.services.mirroring import Mirror
 from persistence_contract.library import library
 from persistence_contract.records import record
+from persistence_contract.unique_fields import user
 
 
 def ignore(*_) -> None:
@@ -97,3 +100,47 @@ async def test_an_outage_ends_the_copy_and_a_refused_record_is_named(source):
         await copy(source, Failing(BackendUnavailable()), TASKS, copied=ignore)
     with pytest.raises(RecordRefused, match=r"The target refuses k00003\. too long"):
         await copy(source, Failing(RecordRefused("too long", index=3)), TASKS, copied=ignore)
+
+
+async def test_an_address_that_moves_while_users_are_copied_is_given_up_in_the_target_first(target):
+    source = MemoryBackend()
+    await source.write(USERS, [user(f"u{n:04}", f"a{n}@x.org") for n in range(1500)])
+    moved = []
+
+    async def move(*_) -> None:
+        """Behind the first portion: u0 takes a fresh address, u1 that of u0, ..., the last that of u1."""
+        for n, key in enumerate(("u0000", "u0001", "u0500", "u1400")):
+            taken = ("b@x.org", "a0@x.org", "a1@x.org", "a500@x.org")[n]
+            await source.write(USERS, [user(key, taken, 1, 5000 + n)])
+
+    class Moving(MemoryBackend):
+        async def write(self, collection, records, *, verdicts=False):
+            if not moved:
+                moved.append(await super().write(collection, records, verdicts=verdicts))
+                await move()
+                return moved[0]
+            return await super().write(collection, records, verdicts=verdicts)
+
+    target = Moving()
+    await copy(source, target, USERS, copied=ignore)
+    assert await target.read(USERS, "u1400") == await source.read(USERS, "u1400")
+    mirror = Mirror(source, target, USERS)
+    await mirror.compare()
+    assert (mirror.source, mirror.surplus, mirror.differing) == (mirror.target, [], [])
+
+
+async def test_a_value_that_the_target_gave_to_somebody_else_is_refused_with_the_key(target):
+    source = MemoryBackend()
+    await source.write(USERS, [user("a", "one@x.org")])
+    await target.write(USERS, [user("b", "one@x.org")])
+    with pytest.raises(RecordRefused, match="refuses a") as refused:
+        await copy(source, target, USERS, copied=ignore)
+    assert refused.value.taken
+
+
+async def test_addresses_that_went_round_end_in_a_sentence(target):
+    source = MemoryBackend()
+    await source.write(USERS, [user("a", "two@x.org", 1, 9), user("b", "one@x.org", 1, 9)])
+    await target.write(USERS, [user("a", "one@x.org"), user("b", "two@x.org")])
+    with pytest.raises(RecordRefused, match="refuses "):
+        await copy(source, target, USERS, copied=ignore)
