@@ -29,6 +29,7 @@ from ports.ambient import Clock, Observer
 from ports.storage_backend import StorageBackend
 
 Ability = TypeVar("Ability")
+_OPENING_SECONDS = 1.0  # that a probe waits for a backend which is not open yet
 
 
 class NamedBackend(msgspec.Struct, frozen=True):
@@ -166,7 +167,13 @@ class _Timed:
         """As the port says; a backend that cannot be opened is a sick one."""
         begun = self._clock.monotonic()
         try:
+            with self._counted():
+                async with asyncio.timeout(_OPENING_SECONDS):
+                    await self._ready()
             health: HealthStatus = await self._run("health_check", self.adapter.health_check)
+        except TimeoutError:
+            detail = f"It was away at the start, and has not answered for {_OPENING_SECONDS:g} s."
+            return HealthStatus(healthy=False, detail=detail, latency_seconds=self._clock.monotonic() - begun)
         except BackendError as error:
             return HealthStatus(healthy=False, detail=error.detail, latency_seconds=self._clock.monotonic() - begun)
         return health

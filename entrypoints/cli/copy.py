@@ -64,8 +64,8 @@ def copy(
 
     \b
     Example: persistence copy --from main --to big --switch
-    Exit:    0 both hold the same, 1 they do not, 69 no service answers,
-             78 a backend cannot be used, 130 interrupted
+    Exit:    0 both hold the same, 1 they do not, or a server does not answer,
+             69 no service answers, 78 a backend cannot be used, 130 interrupted
     """
     if source == target:
         raise click.BadParameter("source and target are the same backend.", param_hint="--to")

@@ -64,7 +64,7 @@ def migrate(config: Path | None, data_dir: str | None, names: tuple[str, ...], d
 
     \b
     Example: persistence migrate --dry-run
-    Exit:    0 done, 78 a backend cannot be used
+    Exit:    0 done, 1 a server does not answer, 78 a backend cannot be used
     """
     settings = load_settings(config, flags={"data_dir": data_dir})
     for name in names:

@@ -23,7 +23,8 @@ def worker(config: Path | None, burst: bool) -> int:
 
     \b
     Example: persistence worker --config persistence.toml
-    Exit:    0 ended as asked, 78 cannot start
+    Exit:    0 ended as asked, 78 cannot start,
+             1 a --burst whose backend or buffer does not answer
     """
     reread = functools.partial(load_settings, config)
     settings = reread()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import msgspec
 
 from adapters.telemetry.logs import ForeignLogs
-from domain.errors import InvalidConfiguration
+from domain.errors import BackendUnavailable, InvalidConfiguration
 from domain.services.gate import Gate
 from domain.services.partition_worker import DrainedPartition, PartitionWorker
 from entrypoints.assembly import build_lanes
@@ -30,7 +30,8 @@ async def drain(
 ) -> int:
     """Drain until a signal asks for the end, or (``burst``) until what is there now is applied; the exit code.
 
-    Raises StartFailure, BackendError, AddressInUse; JournalUnreachable where a burst loses the log.
+    Raises StartFailure, AddressInUse; where a burst finds a backend away, BackendUnavailable; where it loses the log,
+    JournalUnreachable.
     """
     container = Container(settings=settings)
     container.buffering.add_args(_NO_INTAKE)
@@ -42,6 +43,8 @@ async def drain(
     doors = build_doors(container, worker)
     async with opened(*doors, container.state(), container.backends(), container.journal()):
         report_absent(container)
+        if burst:
+            _require_all(container)
         for door in doors:
             await door.listen()
         gc.collect()
@@ -50,6 +53,12 @@ async def drain(
         announce()
         await (worker.until_drained(stop.requested) if burst else worker.run(stop.requested))
     return 0
+
+
+def _require_all(container: Container) -> None:
+    """A burst is to end: it does not wait for a backend that may never come. Raises BackendUnavailable."""
+    for absent in container.backends().absent:
+        raise BackendUnavailable(f"{absent.detail} Nothing was written; run it again when the backend is there.")
 
 
 def build_worker(container: Container) -> PartitionWorker:

@@ -77,12 +77,16 @@ async def test_tables_that_do_not_fit_are_said_as_soon_as_the_server_is_there(da
     assert "Run: persistence migrate" in health["backends"]["main"]["detail"]
 
 
-async def test_a_worker_over_a_shared_buffer_waits_for_the_database_too(databases, mariadb, tmp_path):
+async def test_a_worker_over_a_shared_buffer_waits_for_the_database_too_but_in_a_burst(databases, mariadb, tmp_path):
     settings = shared_settings("mariadb", databases("mariadb"), databases("redis"))
     migrate(settings, tmp_path)
     instance, worker = Service(tmp_path, settings=settings), WorkerProcess(tmp_path, settings, 0)
+    burst = WorkerProcess(tmp_path, settings, 1)
     mariadb.kill()
     try:
+        burst.spawn("--burst")
+        assert await asyncio.to_thread(burst.wait) == 1
+        assert "Nothing was written; run it again" in burst.log.read_text()
         worker.spawn()
         await asyncio.to_thread(worker.settle)
         async with instance, Api(instance.url) as api:
@@ -91,6 +95,7 @@ async def test_a_worker_over_a_shared_buffer_waits_for_the_database_too(database
             await flushed(api)
             assert await api.count("tasks") == 10
     finally:
+        burst.end(15)
         code = worker.end(15)
     assert code == 0
     assert absences(worker.log) == ["main"]

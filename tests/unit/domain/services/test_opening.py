@@ -149,3 +149,15 @@ async def test_an_open_breaker_lets_the_write_through_that_says_what_must_be_men
     tardy.obstacle = None
     await house.flush.flush(house.collections, 30)
     assert len(house.observed(FlushRecovered)) == 1
+
+
+async def test_a_probe_does_not_wait_for_a_server_that_says_nothing(registry, tardy, monkeypatch):
+    monkeypatch.setattr("domain.services.registry._OPENING_SECONDS", 0.01)
+    tardy.go.clear()
+    health = (await asyncio.wait_for(registry.health(), 30))["main"]
+    assert (health.healthy, "away at the start" in health.detail) == (False, True)
+    tardy.obstacle = None
+    tardy.go.set()
+    await registry.backend(TASKS).read(TASKS, "a")
+    assert (await registry.health())["main"].healthy
+    assert tardy.tries == 1

@@ -133,6 +133,16 @@ def test_migrating_makes_the_tables_once_and_says_so_before_and_after(tmp_path, 
     assert all("yes" in line for line in all_of_them[1:])
 
 
+@pytest.mark.parametrize("command", [["migrate"], ["copy", "--from", "main", "--to", "far"]])
+def test_a_server_that_is_away_is_another_code_than_one_that_cannot_be_used(tmp_path, capsys, command):
+    run(["migrate", "--data-dir", "d"])
+    far = '[backends.main]\ntype = "sqlite"\n[backends.far]\ntype = "mysql"\ndsn = "{}"\n'
+    for dsn, code in (("mysql://u@127.0.0.1:1/d", Exit.INCOMPLETE), ("nonsense", Exit.CONFIGURATION)):
+        (tmp_path / "persistence.toml").write_text(far.format(dsn))
+        assert run([*command, "--data-dir", "d"]) == code
+        assert "far" in capsys.readouterr().err
+
+
 def test_the_banner_names_the_place_the_promise_and_a_request():
     shown = banner(Settings(data_dir="/data"), "http://127.0.0.1:8080")
     for word in ("http://127.0.0.1:8080", "/data", "journaled", "curl -s http://127.0.0.1:8080/api/v1/translation"):
