@@ -113,6 +113,7 @@ class RedisBackend:
 
     async def scan(self, collection: Collection, where: Filter) -> AsyncIterator[Sequence[Record]]:
         """As the ability says."""
+        check_filter(collection, where)
         matches, names = matcher(collection, where), Names(collection)
         with _meaning():
             within = await self._walk.smallest(names, names.sets(where))

@@ -9,8 +9,8 @@ from operator import itemgetter
 import msgspec
 
 from domain.errors import BackendCorrupt
-from domain.model.collections import Collection, FieldType
-from domain.model.query import And, Condition, Filter, Operator
+from domain.model.collections import Collection
+from domain.model.query import And, Condition, Filter, Operator, operand_type
 from domain.model.records import EPOCH, MICROSECOND, Record, Value
 
 _WIDTH = 20  # digits of a number in a state's head: they compare as text
@@ -51,9 +51,12 @@ class Names:
 
 
 def secondary(collection: Collection) -> tuple[str, ...]:
-    """The fields that have a set of keys for each value: those that a declared index begins with."""
+    """The fields that have a set of keys for each value: texts that a declared index begins with.
+
+    Scripts write large numbers otherwise than Python does.
+    """
     first = dict.fromkeys(index.fields[0] for index in collection.indexes)
-    return tuple(name for name in first if collection.by_name[name].type is not FieldType.INSTANT)
+    return tuple(name for name in first if operand_type(collection.by_name[name]) is str)
 
 
 def written(collection: Collection, record: Record) -> bytes:

@@ -101,6 +101,11 @@ async def test_an_older_write_and_a_replay_take_no_value_from_anybody(unique):
 
     result = await unique.write(USERS, [user("a", "a@y.z", 5, 5), user("b", "c@y.z", 1, 1)], verdicts=True)
     assert result.verdicts == (Verdict.STORED, Verdict.STALE)
+    result = await unique.write(USERS, [user("b", "a@y.z", 1, 1)], verdicts=True)
+    assert result.verdicts == (Verdict.STALE,)
+    assert list(await unique.write_conditional(USERS, [ConditionalWrite(user("b", "a@y.z", 1, 1), 6)])) == [
+        Verdict.STALE
+    ]
     assert await stored(unique) == {"a": "a@y.z", "b": "b@y.z"}
 
 

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from adapters.redis.states import Names, secondary
@@ -19,6 +20,8 @@ from domain.errors import (
     StartFailure,
 )
 from domain.model.built_in import BUILT_IN
+from domain.model.collections import MAX_LONG, Index
+from domain.model.files import FILES
 from domain.model.query import EVERYTHING, And, Condition, CountMode, Operator, Or, Query, Sort
 from domain.model.secret import Secret
 from domain.model.translation import SESSIONS, TASKS
@@ -259,3 +262,14 @@ def test_a_filter_is_narrowed_by_what_it_says_of_one_value():
     ):
         assert names.sets(where) == []
     assert (secondary(TASKS), secondary(SESSIONS)) == (("session_id", "batch_id", "status"), ("status", "user_id"))
+
+
+async def test_records_are_found_by_large_numbers(database):
+    backend = build(database)
+    await backend.open()
+    files = msgspec.structs.replace(FILES, indexes=(*FILES.indexes, Index(("size",))))
+    for size in (5, 10**14 + 1, MAX_LONG):
+        await backend.write(files, [record(f"f{size}", collection=files, size=size)])
+        query = Query(filter=Condition("size", Operator.EQ, (size,)), sort=(Sort("file_id"),))
+        assert [each.key for each in (await backend.query(files, query)).items] == [f"f{size}"]
+    await backend.close()
