@@ -48,10 +48,13 @@ class Found:
         self._query = query
 
     def page(self) -> Prepared:
-        """Rows of key, rank (the best first, and the lowest) and the searchable texts: one more than the page holds."""
+        """Rows of key, rank (the best first, and the lowest) and, for highlights, the searchable texts: one more than
+        the page holds.
+        """
         key, place = f"`{self._collection.key}`", self._query.after
         matching = self._matching()
-        shown = ", ".join([key, "score", *(f"`{field.name}`" for field in self._collection.searchable)])
+        texts = self._collection.searchable if self._query.highlight else ()
+        shown = ", ".join([key, "score", *(f"`{field.name}`" for field in texts)])
         text, parameters = f"SELECT {shown} {matching.text}", matching.parameters
         if place is not None:
             text += f" AND (score, {key}) > (?, ?)"

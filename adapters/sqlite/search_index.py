@@ -104,16 +104,15 @@ class SqliteSearchIndex:
 
         def work(connection: sqlite3.Connection) -> SearchResult:
             with transaction(connection, "BEGIN"):
-                rows = connection.execute(*found.page()).fetchall()
+                hits = [_hit(collection, query, row) for row in connection.execute(*found.page())]
                 (total,) = connection.execute(*found.total()).fetchone()
                 facets = {name: dict(connection.execute(*found.facet(name)).fetchall()) for name in query.facets}
-            hits = tuple(_hit(collection, query, row) for row in rows[: query.limit])
             exact = total <= EXACT_HITS
             return SearchResult(
-                hits=hits,
+                hits=tuple(hits[: query.limit]),
                 total=min(total, EXACT_HITS),
                 total_exact=exact,
-                more=len(rows) > query.limit,
+                more=len(hits) > query.limit,
                 facets=facets,
             )
 
