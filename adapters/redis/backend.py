@@ -13,10 +13,11 @@ import msgspec
 import redis.exceptions
 
 from adapters.redis.page import Page
-from adapters.redis.server import RedisServer
+from adapters.redis.server import RedisServer, ScriptFailed
 from adapters.redis.states import Names, decoder, number, written
 from adapters.redis.walk import PORTION, Walk
 from domain.errors import (
+    BackendError,
     BackendExhausted,
     BackendUnavailable,
     JournalFull,
@@ -226,6 +227,8 @@ def _meaning() -> Iterator[None]:
         yield
     except JournalFull as error:
         raise BackendExhausted("Redis has reached its maxmemory.") from error
+    except ScriptFailed as error:
+        raise BackendError(error.detail) from error  # nobody knows which record met it
     except JournalUnreachable as error:
         raise BackendUnavailable(error.detail) from error
 

@@ -164,7 +164,13 @@ class RedisServer:
         what = str(error).rstrip(".") or f"it did not answer within {self.call_seconds:g} s"
         if isinstance(error, _REFUSALS) or what.startswith(_REFUSING):
             return JournalRefused(f"Redis takes nothing now: {what}.", retry_after=1.0)
+        if isinstance(error, ResponseError) and "user_script" in what:
+            return ScriptFailed(f"Redis holds what no script expects: {what}.", retry_after=1.0)
         return JournalUnreachable(f"Redis cannot be used: {what}.", retry_after=1.0)
+
+
+class ScriptFailed(JournalUnreachable):
+    """A key has a value of another kind: the same call would meet it again."""
 
 
 class _Forbidden(JournalRefused):

@@ -12,6 +12,7 @@ import pytest
 from adapters.redis.states import Names, secondary
 from domain.errors import (
     BackendCorrupt,
+    BackendError,
     BackendExhausted,
     BackendUnavailable,
     InvalidConfiguration,
@@ -204,6 +205,19 @@ async def test_what_is_no_record_is_said(database):
         if damage:
             with pytest.raises(BackendCorrupt, match="translation_tasks"):
                 await backend.read(TASKS, "a")
+    await backend.close()
+
+
+async def test_a_key_that_holds_something_else_is_no_outage(database):
+    backend = build(database)
+    await backend.open()
+    for damage in (("SET", b"0" * 80 + b"\xc1"), ("HSET", "field", "value")):
+        await backend._server.ask("DEL", Names(TASKS).record("b"))
+        await backend._server.ask(damage[0], Names(TASKS).record("b"), *damage[1:])
+        with pytest.raises(BackendError, match="no script expects") as failure:
+            await backend.write(TASKS, [record("a", 2, 2), record("b", 2, 2)])
+        assert type(failure.value) is BackendError
+        await backend.write(TASKS, [record("a", 2, 2)])
     await backend.close()
 
 
