@@ -14,7 +14,7 @@ from domain.model.secret import Secret
 from entrypoints.decoding import Tree
 from ports.backend_type import BackendSettings, BackendType
 
-MAIN = "main"  # the backend that a collection goes to when it names none
+MAIN = "main"  # the backend that a collection goes to when it names none, if there is one of this name
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
@@ -111,7 +111,7 @@ class ConfiguredBackend(msgspec.Struct, frozen=True):
 class CollectionSettings(Section, frozen=True, kw_only=True):
     """Where a collection is kept, and what becomes of a record that its backend refuses."""
 
-    backend: str = MAIN
+    backend: str = ""  # none named: `main`, else the first that is configured
     on_failure: Literal["dead_letter", "discard"] | None = None  # None: as in [buffer]
     cache_seconds: Seconds | None = None  # of records and of lists; None: as in [cache]; 0: nothing is cached
 

@@ -110,8 +110,14 @@ class Settings(Section, frozen=True, kw_only=True):
         return self.data_folder / "journal"
 
     def collection(self, name: str) -> CollectionSettings:
-        """The settings of a collection, the defaults where it has none."""
-        return self.collections.get(name, CollectionSettings())
+        """The settings of a collection, the defaults where it has none; its backend is always named."""
+        chosen = self.collections.get(name, CollectionSettings())
+        return chosen if chosen.backend else msgspec.structs.replace(chosen, backend=self._default_backend)
+
+    @property
+    def _default_backend(self) -> str:
+        """Where collections are kept that name no backend."""
+        return MAIN if MAIN in self.backends else next(iter(self.backends), MAIN)
 
     def backend_of(self, collection: str) -> ConfiguredBackend:
         """The backend that a collection is kept in."""

@@ -7,6 +7,7 @@ any size has contiguous revisions ``nth(first, 0) .. nth(first, count - 1)`` and
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 REVISION_EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 COUNTER_BITS = 12
@@ -48,3 +49,10 @@ def run(first: int, count: int) -> list[int]:
     if (first & COUNTERS - 1) + count <= COUNTERS:
         return list(range(first, first + count))
     return [nth(first, i) for i in range(count)]
+
+
+def uuid_of(revision: int) -> str:
+    """A UUID of version 7 that belongs to one revision alone, and sorts as it does."""
+    milliseconds = (REVISION_EPOCH - datetime(1970, 1, 1, tzinfo=UTC)) // _MILLISECOND + tick_of(revision)
+    counter = revision & COUNTERS - 1
+    return str(UUID(int=milliseconds << 80 | 7 << 76 | counter << 64 | 2 << 62 | instance_of(revision)))

@@ -133,8 +133,8 @@ class BufferManager:
         lane = self._lanes[collection.name]
         now = self._clock.now()
         self._admit(lane, len(payload), origin, now)  # before the work of looking at it
-        checked = lane.schema.check(payload, now, partial=partial)
-        frame = await self._append(lane, checked, now, FrameKind.WRITE, origin, ack=ack)
+        first, checked = await self._numbered(lane, lane.schema.check(payload, now, partial=partial))
+        frame = await self._append(lane, checked, now, FrameKind.WRITE, origin, revision=first, ack=ack)
         lane.view.add(frame, checked.outline)
         return self._acceptance(lane, frame, checked, origin)
 
@@ -171,7 +171,8 @@ class BufferManager:
         Such a record is older than what stands around it in the log; versions decide, never places.
         """
         lane = self._lanes[collection.name]
-        frame = await self._append(lane, checked, self._clock.now(), kind, origin, bases, revision=revision)
+        first, checked = await self._numbered(lane, checked, revision)
+        frame = await self._append(lane, checked, self._clock.now(), kind, origin, bases, revision=first)
         if bases:
             lane.view.conceal(frame)
         else:
@@ -224,6 +225,13 @@ class BufferManager:
             weight=lane.weight,
             bound=self._policy.max_bytes,
         )
+
+    async def _numbered(
+        self, lane: PendingLane, checked: Checked, revision: int | None = None
+    ) -> tuple[int, Checked]:
+        """A batch's first revision, and the batch with a key for each of its records."""
+        first = await self._issuer.issue(checked.count) if revision is None else revision
+        return first, lane.schema.named(checked, first)
 
     async def _append(
         self,

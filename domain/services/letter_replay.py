@@ -60,8 +60,8 @@ async def again(
     acceptance, frame = await buffer.accept_again(
         collection, checked, letter.kind, bases, revision=revision, origin=origin
     )
-    outline = checked.outline
-    return Again(frame, acceptance.receipt, outline.keys[0], (outline.updated_at[0], frame.first_revision))
+    version = (checked.outline.updated_at[0], frame.first_revision)
+    return Again(frame, acceptance.receipt, acceptance.keys[0], version)
 
 
 async def outcome(

@@ -110,6 +110,18 @@ class RecordSchema:
             return self._check_each(payload, accepted_at, partial=partial)
         return Checked(payload=payload, outline=outline)
 
+    def named(self, checked: Checked, first_revision: int) -> Checked:
+        """The batch with keys for those records that came without one, made of the revisions that they will have."""
+        keys = checked.outline.keys
+        if not self.collection.keys_made or all(keys):
+            return checked
+        numbers = revisions.run(first_revision, len(keys))
+        made = tuple(key or revisions.uuid_of(number) for key, number in zip(keys, numbers, strict=True))
+        raws = zip(raw_records(checked.payload), keys, made, strict=True)
+        texts = [bytes(raw) if key else _with_key(raw, self.collection.key, new) for raw, key, new in raws]
+        outline = msgspec.structs.replace(checked.outline, keys=made)
+        return msgspec.structs.replace(checked, payload=b"[" + b",".join(texts) + b"]", outline=outline)
+
     def outline(self, frame: Frame) -> Outline:
         """The outline of a frame in the log. Raises a decode error where today's rules refuse it."""
         if frame.kind is FrameKind.DELETE:
@@ -227,6 +239,11 @@ def tombstone_outline(stones: Sequence[Tombstone]) -> Outline:
         updated_at=tuple(stone.updated_at for stone in stones),
         parents=(),
     )
+
+
+def _with_key(raw: msgspec.Raw, name: str, key: str) -> bytes:
+    """The text of an object that has other members, with one more at its beginning."""
+    return b'{"%s":"%s",' % (name.encode(), key.encode()) + bytes(raw)[1:]
 
 
 def raw_records(payload: bytes) -> Sequence[msgspec.Raw]:

@@ -9,11 +9,12 @@ from urllib.parse import urlsplit
 
 import click
 
+from domain.model.logs import LOGS
 from domain.model.translation import SESSIONS, TASKS
 from domain.model.users import USERS
 from entrypoints.settings import load_settings
 
-KINDS = {collection.envelope: collection for collection in (SESSIONS, TASKS, USERS)}
+KINDS = {collection.envelope: collection for collection in (SESSIONS, TASKS, USERS, LOGS)}
 F = TypeVar("F", bound=Callable[..., Any])  # any command function
 
 
@@ -34,7 +35,7 @@ def data_dir_option(function: F) -> F:
 
 
 def kind_argument(function: F) -> F:
-    """``sessions``, ``tasks`` or ``users``."""
+    """``sessions``, ``tasks``, ``users`` or ``logs``."""
     return click.argument("kind", metavar="|".join(KINDS), type=click.Choice([*KINDS]))(function)
 
 

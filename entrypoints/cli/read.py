@@ -21,6 +21,7 @@ SHOWN = {
     "sessions": ("session_id", "status", "target_lang", "total_tasks", "name"),
     "tasks": ("task_id", "status", "target_lang", "source_text", "translated_text"),
     "users": ("user_id", "name", "created_at", "updated_at"),
+    "logs": ("created_at", "level", "service", "message"),
 }
 Row = dict[str, Any]  # a JSON object of the service's
 
@@ -65,7 +66,7 @@ class _Receipt(msgspec.Struct):
 def query(
     kind: str, filters: tuple[str, ...], url: str, as_json: bool, strong: bool, **options: str | int | None
 ) -> None:
-    """List sessions, tasks or users, filtered and sorted.
+    """List sessions, tasks, users or logs, filtered and sorted.
 
     Filters are those of the API: FIELD=VALUE or FIELD__OP=VALUE with eq ne lt lte gt gte in nin contains prefix isnull
     between; from_date and to_date too.
@@ -95,7 +96,7 @@ def query(
 @url_option
 @json_option
 def get(kind: str, key: str, url: str, as_json: bool) -> None:
-    """Show one session, with the progress of its tasks, one task or one user: what was acknowledged, flushed or not.
+    """Show one session, with the progress of its tasks, one task, user or log: what was acknowledged, flushed or not.
 
     \b
     Example: persistence get sessions s1

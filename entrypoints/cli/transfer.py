@@ -48,12 +48,12 @@ _NDJSON = (
 )
 @patience_option
 def import_records(files: tuple[Path, ...], url: str, batch_size: int, in_flight: int, patience: float) -> int:
-    """Send records from NDJSON files, sessions, tasks or users, to a running service.
+    """Send records from NDJSON files, sessions, tasks, users or logs, to a running service.
 
-    A file holds one kind: its first record's task_id, session_id or user_id tells which; gzip is told by its content,
-    and - is stdin. Refused connections, resets, timeouts, 429 and 503 are repeated, and nothing is taken twice by that.
+    A file holds one kind: its first record's task_id, session_id or user_id tells which, or level and message; gzip is
+    told by its content, and - is stdin. Refused connections, resets, timeouts, 429 and 503 are repeated, and nothing is taken twice by that.
     A record that the service refuses is named with its line, the others go on. Sending a file again is harmless where
-    records carry `updated_at`.
+    records carry `updated_at`, and logs a `log_id`.
 
     \b
     Example: persistence import sessions.ndjson tasks.ndjson.gz
@@ -99,7 +99,7 @@ def import_records(files: tuple[Path, ...], url: str, batch_size: int, in_flight
 @url_option
 @patience_option
 def export_records(kind: str, output: str, form: str | None, url: str, patience: float) -> None:
-    """Write all sessions, tasks or users of a running service, in the order of their keys, as NDJSON or CSV.
+    """Write all sessions, tasks, users or logs of a running service, in the order of their keys, as NDJSON or CSV.
 
     What was acknowledged before the export began is in it. A file appears under its name when it is complete. In CSV,
     null is an empty cell and an object is JSON.

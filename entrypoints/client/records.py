@@ -11,15 +11,18 @@ from typing import BinaryIO, cast
 
 import msgspec
 
+from domain.model.logs import LOGS
 from domain.model.policies import MAX_RECORD_BYTES
 from domain.model.translation import SESSIONS, TASKS
 from domain.model.users import USERS
 
 KINDS = (TASKS, SESSIONS, USERS)  # a task has a session_id too, and a session a user_id: its own key decides
+_OF_LOGS = {"level", "message"}  # must be in a log, which may name a task and need not have a key, and in nothing else
 PATHS = {
     SESSIONS.envelope: "/api/v1/translation/sessions",
     TASKS.envelope: "/api/v1/translation/tasks",
     USERS.envelope: "/api/v1/users",
+    LOGS.envelope: "/api/v1/logs",
 }
 PORTION_BYTES = 4 * 1024 * 1024
 _LONGEST_LINE = 2 * MAX_RECORD_BYTES
@@ -33,7 +36,7 @@ class Portion(msgspec.Struct, frozen=True, kw_only=True):
     """Records that go into one request."""
 
     file: str
-    envelope: str  # "sessions", "tasks" or "users"
+    envelope: str  # "sessions", "tasks", "users" or "logs"
     records: tuple[bytes, ...]  # JSON objects as they stand in the file
     lines: tuple[int, ...]  # the number of each record's line, from 1
     position: int  # bytes of the file on disk that were read so far
@@ -175,7 +178,17 @@ class _Reader:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return f"not a JSON object: {error}"
         if not self._envelope:
-            self._envelope = next((kind.envelope for kind in KINDS if kind.key in found), "")
+            self._envelope = _kind_of(found)
             self.hopeless = not self._envelope
-        fault = "no task (task_id), session (session_id) or user (user_id); nothing of this file is sent"
+        fault = (
+            "no task (task_id), session (session_id), user (user_id) or log (level, message); "
+            "nothing of this file is sent"
+        )
         return "" if self._envelope else fault
+
+
+def _kind_of(members: Container[str]) -> str:
+    """The envelope of a record's kind; empty where it is of none."""
+    if all(name in members for name in _OF_LOGS):
+        return LOGS.envelope
+    return next((kind.envelope for kind in KINDS if kind.key in members), "")

@@ -8,6 +8,7 @@ import msgspec
 from aiohttp import web
 
 from domain.model.files import FILES
+from domain.model.logs import LOGS
 from domain.model.translation import SESSIONS, TASKS
 from domain.model.users import USERS
 from entrypoints.http.call import Call
@@ -52,6 +53,7 @@ _TASKS = f"{_API}/translation/tasks"
 _RECOVERY = f"{_API}/translation/recovery"
 _FILES = f"{_API}/storage/files"
 _USERS = f"{_API}/users"
+_LOGS = f"{_API}/logs"
 _SYSTEM = f"{_API}/system"
 _LETTERS = f"{_SYSTEM}/dead-letters"
 
@@ -94,6 +96,9 @@ ROUTES = (
     Route("GET", f"{_USERS}/{{user_id}}", records.get, USERS.name),
     Route("PATCH", f"{_USERS}/{{user_id}}", records.patch, USERS.name),
     Route("DELETE", f"{_USERS}/{{user_id}}", records.delete, USERS.name),
+    Route("POST", f"{_LOGS}/batch", records.accept, LOGS.name),
+    Route("GET", _LOGS, records.find, LOGS.name),
+    Route("GET", f"{_LOGS}/{{log_id}}", records.get, LOGS.name),
     Route("GET", f"{_API}/receipts/{{receipt}}", receipts.status),
     Route("GET", f"{_SYSTEM}/info", system.info),
     Route("GET", f"{_SYSTEM}/health", system.health),

@@ -123,3 +123,35 @@ CREATE TABLE conditional_writes (
     revision   BIGINT           NOT NULL, -- of a write that was stored on the state it named; kept for two days
     PRIMARY KEY (collection, revision)
 );
+
+CREATE TABLE logs (
+    log_id     TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    level      TEXT COLLATE "C" NOT NULL,
+    service    TEXT COLLATE "C",
+    logger     TEXT COLLATE "C",
+    instance   TEXT COLLATE "C",
+    trace_id   TEXT COLLATE "C",
+    session_id TEXT COLLATE "C",
+    task_id    TEXT COLLATE "C",
+    created_at BIGINT           NOT NULL, -- when it was logged: microseconds since 1970, UTC; so are all times
+    updated_at BIGINT           NOT NULL, -- first half of the version
+    revision   BIGINT           NOT NULL, -- second half of the version
+    deleted_at BIGINT,                    -- set on a tombstone, which no answer shows
+    context    TEXT COLLATE "C" NOT NULL, -- the JSON object as it was sent
+    message    TEXT COLLATE "C" NOT NULL
+);
+
+CREATE INDEX logs_created_at
+    ON logs (created_at, log_id) WHERE deleted_at IS NULL;
+
+CREATE INDEX logs_level_created_at
+    ON logs (level, created_at, log_id) WHERE deleted_at IS NULL;
+
+CREATE INDEX logs_session_id_created_at
+    ON logs (session_id NULLS FIRST, created_at, log_id) WHERE deleted_at IS NULL;
+
+CREATE INDEX logs_trace_id
+    ON logs (trace_id NULLS FIRST, log_id) WHERE deleted_at IS NULL;
+
+CREATE INDEX logs_tombstones
+    ON logs (log_id) INCLUDE (updated_at, revision, deleted_at) WHERE deleted_at IS NOT NULL;

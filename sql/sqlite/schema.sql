@@ -122,3 +122,35 @@ CREATE TABLE conditional_writes (
     revision   INTEGER NOT NULL, -- of a write that was stored on the state it named; kept for two days
     PRIMARY KEY (collection, revision)
 ) WITHOUT ROWID;
+
+CREATE TABLE logs (
+    log_id     TEXT    NOT NULL PRIMARY KEY,
+    level      TEXT    NOT NULL,
+    service    TEXT,
+    logger     TEXT,
+    instance   TEXT,
+    trace_id   TEXT,
+    session_id TEXT,
+    task_id    TEXT,
+    created_at INTEGER NOT NULL, -- when it was logged: microseconds since 1970, UTC; so are all times
+    updated_at INTEGER NOT NULL, -- first half of the version
+    revision   INTEGER NOT NULL, -- second half of the version
+    deleted_at INTEGER,          -- set on a tombstone, which no answer shows
+    context    TEXT    NOT NULL, -- the JSON object as it was sent
+    message    TEXT    NOT NULL
+);
+
+CREATE INDEX logs_created_at
+    ON logs (created_at, log_id, deleted_at);
+
+CREATE INDEX logs_level_created_at
+    ON logs (level, created_at, log_id, deleted_at);
+
+CREATE INDEX logs_session_id_created_at
+    ON logs (session_id, created_at, log_id, deleted_at);
+
+CREATE INDEX logs_trace_id
+    ON logs (trace_id, log_id, deleted_at);
+
+CREATE INDEX logs_deleted_at
+    ON logs (deleted_at) WHERE deleted_at IS NOT NULL;

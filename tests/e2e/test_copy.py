@@ -129,7 +129,7 @@ async def test_collections_move_under_load_and_nothing_acknowledged_is_missing(
             workload.running = False
         seconds = time.monotonic() - begun
         assert ended.returncode == 0, ended.stderr
-        assert "keeps translation_sessions, translation_tasks, files, users in big now" in ended.stderr
+        assert "keeps translation_sessions, translation_tasks, files, users, logs in big now" in ended.stderr
         routes = (await api.send("GET", "/api/v1/system/routes")).body["routes"]
         assert {route["backend"] for route in routes.values()} == {"big"}
         log = [json.loads(line) for line in service.log.read_text().splitlines()]

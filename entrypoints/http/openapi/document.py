@@ -32,6 +32,7 @@ from entrypoints.http.wire import Document
 _COLLECTIONS = {collection.name: collection for collection in BUILT_IN}
 _BATCHED = (records.accept, records.replace_many)
 _SENT = {route.collection for route in ROUTES if route.handler in _BATCHED}  # whose records come in batches
+_CHANGED = {route.collection for route in ROUTES if route.handler is records.patch_many}
 _CREATED = {route.collection for route in ROUTES if route.handler is records.create}
 _REF = "#/components/schemas/{name}"
 _BINARY = {"type": "string", "contentMediaType": OCTETS}
@@ -232,7 +233,8 @@ _SPECIAL = {"detail": "SessionDetail", "restored": "Restored", "link": "LinkWant
 def _schemas() -> dict[str, Document]:
     found: dict[str, Document] = {}
     for collection in BUILT_IN:
-        found |= schemas_of(collection, is_sent=collection.name in _SENT, is_created=collection.name in _CREATED)
+        name = collection.name
+        found |= schemas_of(collection, is_sent=name in _SENT, is_changed=name in _CHANGED, is_created=name in _CREATED)
     found |= changes_of(FILES, CHANGEABLE)
     answered = [schema for row in OPERATIONS.values() for schema in (row.answer, *row.also.values())]
     types = [*{schema: None for schema in answered if isinstance(schema, type)}, shapes.Problem]

@@ -24,13 +24,19 @@ def names_of(collection: Collection) -> dict[str, str]:
     }
 
 
-def schemas_of(collection: Collection, *, is_sent: bool = True, is_created: bool = False) -> dict[str, Document]:
+def schemas_of(
+    collection: Collection, *, is_sent: bool = True, is_changed: bool = True, is_created: bool = False
+) -> dict[str, Document]:
     """Every schema of a collection, by name.
 
-    ``is_sent``: its records come in batches; ``is_created``: or one by one, and need not name their keys.
+    ``is_sent``: its records come in batches; ``is_created``: or one by one, and need not name their keys;
+    ``is_changed``: some of their fields may be sent.
     """
     names = names_of(collection)
     found = _answered(collection, names) | (_taken(collection, names) if is_sent else {})
+    if is_changed:
+        found |= changes_of(collection, [field.name for field in collection.sent_fields])
+        found[names["changes_batch"]] = _batch(collection, names["changes"], collection.key)
     if is_created:
         draft = found[names["draft"]]
         required = [name for name in draft["required"] if name != collection.key]
@@ -54,8 +60,6 @@ def _taken(collection: Collection, names: dict[str, str]) -> dict[str, Document]
     return {
         names["draft"]: _object(limit, sent, required),
         names["batch"]: _batch(collection, names["draft"]),
-        **changes_of(collection, [field.name for field in collection.sent_fields]),
-        names["changes_batch"]: _batch(collection, names["changes"], collection.key),
     }
 
 
@@ -99,6 +103,8 @@ def _sent(field: Field) -> Document:
         return schema | {"description": _TIMES[field.name]}
     if field.required:
         return schema
+    if field.type is FieldType.IDENTIFIER and not field.nullable:
+        return schema | {"description": "By default one that is made: a UUID that sorts by the time of acceptance."}
     return schema | {"default": {} if field.type is FieldType.OBJECT else field.default}
 
 

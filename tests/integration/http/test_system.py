@@ -152,7 +152,7 @@ async def test_stats_and_buffers_count_what_is_stored_and_what_waits() -> None:
 async def test_info_describes_the_process_and_its_collections(service: Running) -> None:
     _, found, _ = await service.get("/api/v1/system/info")
     assert (found["instance"], found["data_dir"], found["started_at"][-1]) == (1, "nowhere", "Z")
-    assert [collection["backend"] for collection in found["collections"]] == ["main"] * 4
+    assert [collection["backend"] for collection in found["collections"]] == ["main"] * 5
 
 
 async def test_the_metrics_page_measures_what_waits() -> None:
@@ -160,7 +160,7 @@ async def test_the_metrics_page_measures_what_waits() -> None:
         await service.post(f"{API}/tasks/batch", {"tasks": [task("t1"), task("t2")]})
         await service.get("/metrics")
         measured = {seen.noun: seen.records for seen in service.observed.of(BufferMeasured)}
-        assert measured == {"session": 0, "task": 2, "file": 0, "user": 0}
+        assert measured == {"session": 0, "task": 2, "file": 0, "user": 0, "log": 0}
 
 
 async def test_metrics_are_the_page_that_was_rendered(service: Running) -> None:

@@ -25,6 +25,7 @@ SYSTEM = "/api/v1/system"
 LETTERS = f"{SYSTEM}/dead-letters"
 FILES = "/api/v1/storage/files"
 USERS = "/api/v1/users"
+LOGS = "/api/v1/logs"
 UPLOADS = "/api/v1/storage/uploads"
 SESSIONS = [session(name="Manual"), session("s2", status="pending")]
 TASKS = [task("t1", source_text="Hello"), task("t2", source_text="World", priority=5)]
@@ -33,6 +34,14 @@ TUS = {"Tus-Resumable": "1.0.0"}
 ANN = {"user_id": "ann", "email": "Ann@Example.com", "name": "Ann", "preferences": {"language": "de"}}
 BOB = {"user_id": "bob", "email": "bob@example.com"}
 TWIN = {"user_id": "twin", "email": "ann@example.com"}
+LOG = {
+    "log_id": "boot",
+    "created_at": "2026-11-24T16:30:00Z",
+    "level": "warning",
+    "message": "The model was loaded late.",
+    "service": "translator",
+    "context": {"seconds": 41},
+}
 OUTDATED = task("t2", updated_at="2020-01-01T00:00:00Z")
 
 
@@ -103,6 +112,9 @@ STEPS: tuple[tuple[str, str, str, Any], ...] = (  # operation, method, address, 
     ("get_users", "GET", f"{USERS}/ann", None),
     ("find_users", "GET", f"{USERS}?email_normalized=ANN@example.com", None),
     ("delete_users", "DELETE", f"{USERS}/bob", None),
+    ("accept_logs", "POST", f"{LOGS}/batch", {"logs": [LOG]}),
+    ("get_logs", "GET", f"{LOGS}/boot", None),
+    ("find_logs", "GET", f"{LOGS}?level__in=error,critical&from_date=2026-11-24", None),
     ("system_info", "GET", f"{SYSTEM}/info", None),
     ("system_health", "GET", f"{SYSTEM}/health", None),
     ("system_stats", "GET", f"{SYSTEM}/stats", None),
@@ -134,6 +146,7 @@ STEPS: tuple[tuple[str, str, str, Any], ...] = (  # operation, method, address, 
     ("dead_letters_purge_many", "DELETE", f"{LETTERS}?collection=translation_tasks", None),
     ("accept_sessions_200", "POST", f"{API}/sessions/batch?ack=stored", {"sessions": SESSIONS}),
     ("accept_tasks_200", "POST", f"{API}/tasks/batch?ack=stored", {"tasks": [TASKS[0], OUTDATED]}),
+    ("accept_logs_200", "POST", f"{LOGS}/batch?ack=stored", {"logs": [LOG | {"level": "error"}]}),
 )
 DIGEST = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:"  # of nothing
 NEW = task("t3", source_text="?")

@@ -12,6 +12,7 @@ import pytest
 from adapters.sqlite.backend_type import SQLITE, SqliteSettings
 from domain.model.built_in import BUILT_IN
 from domain.model.files import FILES
+from domain.model.logs import LOGS
 from domain.model.observations import FrameQuarantined, RecordDeadLettered, WorkerEnded, WorkerStarted
 from domain.model.translation import SESSIONS, TASKS
 from domain.model.users import USERS
@@ -73,6 +74,7 @@ async def test_a_collection_wanders_between_this_process_and_the_worker_under_lo
                 TASKS.name: Lane if to == "here" else RemoteLane,
                 FILES.name: RemoteLane,
                 USERS.name: RemoteLane,
+                LOGS.name: RemoteLane,
             }
             await house.flush()
         stop.set()

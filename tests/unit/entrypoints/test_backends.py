@@ -10,6 +10,7 @@ from adapters.system.clock import SystemClock
 from domain.errors import BackendUnavailable, InvalidConfiguration, PersistenceError, StartFailure
 from domain.model.built_in import BUILT_IN
 from domain.model.files import FILES
+from domain.model.logs import LOGS
 from domain.model.observations import ConfigurationReloaded, ReloadRefused
 from domain.model.translation import SESSIONS, TASKS
 from domain.model.users import USERS
@@ -62,7 +63,8 @@ async def test_a_new_backend_is_opened_and_routed_to_and_the_old_one_stays_as_it
     outcome = await service.backends.reload()
 
     assert (outcome.generation, outcome.opened, outcome.closed, outcome.needs_restart) == (2, ("trial",), (), ())
-    assert outcome.routes == {SESSIONS.name: "main", TASKS.name: "trial", FILES.name: "main", USERS.name: "main"}
+    others = dict.fromkeys((SESSIONS.name, FILES.name, USERS.name, LOGS.name), "main")
+    assert outcome.routes == {TASKS.name: "trial", **others}
     assert service.backends.adapters["main"] is main
     await service.backends.registry.backend(TASKS).write(TASKS, [record("a")])
     assert await main.read(TASKS, "a") is None

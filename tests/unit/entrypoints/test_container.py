@@ -7,6 +7,7 @@ from dependency_injector.errors import Error
 from adapters.memory.backend import MemoryBackend
 from adapters.sqlite.backend import SqliteBackend
 from domain.model.files import FILES
+from domain.model.logs import LOGS
 from domain.model.translation import SESSIONS, TASKS
 from domain.model.users import USERS
 from entrypoints.container import Container
@@ -60,13 +61,14 @@ def test_backends_that_no_collection_is_kept_in_are_left_out(container):
         TASKS.name: "trial",
         FILES.name: "main",
         USERS.name: "main",
+        LOGS.name: "main",
     }
 
 
 def test_each_drain_has_its_own_policy(container):
     policies = {lane.collection.name: lane._parts.policy.on_failure for lane in container.lanes()}
     assert policies.pop(TASKS.name) == "discard"
-    assert policies == dict.fromkeys((SESSIONS.name, FILES.name, USERS.name), "dead_letter")
+    assert policies == dict.fromkeys((SESSIONS.name, FILES.name, USERS.name, LOGS.name), "dead_letter")
 
 
 def test_the_door_is_built_as_configured(tmp_path):

@@ -9,6 +9,7 @@ from adapters.memory.backend_type import MEMORY, MemorySettings
 from adapters.pipe.messages import Greeting
 from adapters.sqlite.backend_type import SQLITE, SqliteSettings
 from domain.errors import InvalidConfiguration, UnknownBackend
+from domain.model.built_in import BUILT_IN
 from domain.model.secret import Secret
 from entrypoints.sections import ConfiguredBackend, Section
 from entrypoints.settings import Settings, load_settings, unpacked
@@ -128,8 +129,19 @@ def test_backends_that_are_not_there_are_named(load):
         load("[backends.main]\ntype = 'oracle'")
     with pytest.raises(UnknownBackend, match=r"translation_tasks\.backend: there is no \[backends\.x\] .*main"):
         load("[collections.translation_tasks]\nbackend = 'x'")
-    with pytest.raises(UnknownBackend, match=r"no \[backends\.main\] .*other"):
-        load("[backends.other]\ntype = 'memory'")
+    with pytest.raises(UnknownBackend, match=r"no \[backends\.main\] .*none"):
+        load("[backends]")
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"), [(("other",), "other"), (("other", "main"), "main"), (("second", "first"), "second")]
+)
+def test_a_collection_that_names_no_backend_goes_to_main_else_to_the_first(load, names, chosen):
+    text = "".join(f"[backends.{name}]\ntype = 'memory'\n" for name in names)
+    settings = load(text + f"[collections.users]\nbackend = '{names[0]}'\n")
+    routes = {collection.name: settings.collection(collection.name).backend for collection in BUILT_IN}
+    assert routes == dict.fromkeys(routes, chosen) | {"users": names[0]}
+    assert unpacked(settings.packed()).shown() == settings.shown()
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "example.org"])
@@ -159,7 +171,7 @@ def test_everything_shown_reads_back_as_the_same_settings(load):
     settings = load(server={"port": 9999})
     read = load(**settings.shown())
     assert (read.server, read.shown()) == (settings.server, settings.shown())
-    assert list(read.collections) == ["translation_sessions", "translation_tasks", "files", "users"]
+    assert list(read.collections) == ["translation_sessions", "translation_tasks", "files", "users", "logs"]
 
 
 SERVER = """

@@ -42,6 +42,11 @@ def test_the_first_record_tells_the_kind_of_all(tmp_path):
     assert shape(write(tmp_path / "b", {"session_id": "s"}, TASK)) == [("sessions", (1, 2))]
 
 
+def test_a_log_is_told_without_a_key_and_beside_those_of_others(tmp_path):
+    log = {"level": "info", "message": "m", "task_id": "t", "session_id": "s"}
+    assert shape(write(tmp_path / "x", log)) == [("logs", (1,))]
+
+
 def test_blank_lines_count_and_are_left_out(tmp_path):
     assert shape(write(tmp_path / "x", b"\n", TASK, b"  \n\n", TASK)) == [("tasks", (2, 5))]
 
@@ -60,7 +65,9 @@ def test_a_line_that_is_no_json_object_is_refused_alone(tmp_path, bad):
 
 def test_a_file_of_something_else_is_given_up_at_once(tmp_path):
     path = write(tmp_path / "x", *[{"id": i} for i in range(1000)])
-    sentence = "no task (task_id), session (session_id) or user (user_id); nothing of this file is sent"
+    sentence = (
+        "no task (task_id), session (session_id), user (user_id) or log (level, message); nothing of this file is sent"
+    )
     assert shape(path) == [(1, sentence)]
 
 

@@ -1,0 +1,2 @@
+CREATE INDEX logs_level_created_at
+    ON logs (level, created_at, log_id, deleted_at);
