@@ -22,6 +22,7 @@ from domain.services.lane import LaneParts
 from domain.services.query import QueryService
 from domain.services.receipts import ReceiptService
 from domain.services.recovery import RecoveryService
+from domain.services.retention import Retention
 from domain.services.revisions import RevisionIssuer
 from domain.services.schema import Schemas
 from domain.services.trail import Trail
@@ -66,6 +67,9 @@ class Container(containers.DeclarativeContainer):
     log, idempotency = providers.Singleton(keyed, journal, keys), providers.Singleton(Idempotency, keys, clock)
     buffer = providers.Singleton(BufferManager, collections, schemas, log, receipts, issuer, policy, observer, clock)
     trail = providers.Singleton(Trail, log, schemas, ids, clock, shared)
+    retention = providers.Singleton(
+        Retention, registry, settings.provided.retention, trail.provided.is_followed, observer, clock
+    )
     counted = providers.Singleton(CountedLog, trail, ids)
     gate = providers.Singleton(Gate, counted, lane_names)
     parts = providers.Singleton(LaneParts, gate, registry, dead_letters, receipts, policy, observer, clock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from enum import IntEnum
@@ -9,7 +10,9 @@ from functools import partial
 
 from domain.errors import JournalFailed, JournalUnreachable
 from domain.model.observations import UncleanStart
+from domain.services.ending import ended
 from domain.services.flush import FlushEngine
+from domain.services.retention import Retention
 from entrypoints.container import Container
 from entrypoints.settings import Settings
 from ports.resource import Resource
@@ -56,6 +59,7 @@ async def running(container: Container) -> AsyncIterator[Run]:
         stack.push_async_callback(_settle, container, run)
         await stack.enter_async_context(container.filing().watch.running())
         await stack.enter_async_context(container.searching().running())
+        await stack.enter_async_context(_sweeping(container.retention()))
         yield run
 
 
@@ -81,6 +85,16 @@ async def opened(*resources: Resource) -> AsyncIterator[None]:
             stack.push_async_callback(resource.close)  # an open that fails half-way is closed too
             await resource.open()
         yield
+
+
+@asynccontextmanager
+async def _sweeping(retention: Retention) -> AsyncIterator[None]:
+    """Old records go in the background."""
+    sweeping = asyncio.create_task(retention.run(), name="retention")
+    try:
+        yield
+    finally:
+        await ended(sweeping)
 
 
 async def _turn(container: Container, settings: Settings) -> None:

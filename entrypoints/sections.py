@@ -113,6 +113,7 @@ class CollectionSettings(Section, frozen=True, kw_only=True):
 
     backend: str = ""  # none named: `main`, else the first that is configured
     on_failure: Literal["dead_letter", "discard"] | None = None  # None: as in [buffer]
+    retention_days: Annotated[int, msgspec.Meta(ge=0, le=36_500)] | None = None  # of logs; None: 30; 0: for ever
     cache_seconds: Seconds | None = None  # of records and of lists; None: as in [cache]; 0: nothing is cached
 
 

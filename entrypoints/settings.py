@@ -9,6 +9,7 @@ import ipaddress
 import os
 import tomllib
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -103,6 +104,13 @@ class Settings(Section, frozen=True, kw_only=True):
     def indexed(self) -> tuple[Collection, ...]:
         """The collections whose words are found."""
         return () if self.search.type == "off" else tuple(each for each in BUILT_IN if each.searchable)
+
+    @property
+    def retention(self) -> dict[str, timedelta]:
+        """For how long records are kept, by collection; all are kept of the others."""
+        chosen = {each.name: (each.keep_days, self.collection(each.name).retention_days) for each in BUILT_IN}
+        days = {name: own if own is not None else declared for name, (declared, own) in chosen.items()}
+        return {name: timedelta(days=number) for name, number in days.items() if number}
 
     @property
     def journal_folder(self) -> Path:
@@ -251,16 +259,8 @@ def _check(settings: Settings) -> None:
     for name in settings.collections:
         if name not in declared:
             raise InvalidConfiguration(f"collections.{name}: no such collection (there are: {', '.join(declared)}).")
-    for name in declared:
-        backend = settings.collection(name).backend
-        if backend not in settings.backends:
-            known = ", ".join(settings.backends) or "none"
-            raise UnknownBackend(f"collections.{name}.backend: there is no [backends.{backend}] (there is: {known}).")
-        if settings.shared_partitions and settings.backends[backend].type.drain == "inline":
-            raise InvalidConfiguration(
-                f"collections.{name}.backend: {backend} is of type {settings.backends[backend].type_name}, which one "
-                'process keeps for itself; what many instances share by journal.type = "redis" needs a database server.'
-            )
+    for collection in BUILT_IN:
+        _check_collection(settings, collection)
     if settings.indexed and settings.shared_partitions:
         raise InvalidConfiguration(
             f'search.type: {settings.search.type} follows the journal of one instance; with journal.type = "redis" '
@@ -272,6 +272,25 @@ def _check(settings: Settings) -> None:
                 f"{section}.host: {host} can be reached by others, and nobody has to authenticate yet; listen on "
                 "127.0.0.1, or say --insecure (server.insecure = true) if the network itself is protected."
             )
+
+
+def _check_collection(settings: Settings, collection: Collection) -> None:
+    name, chosen = collection.name, settings.collection(collection.name)
+    if chosen.retention_days and collection.keep_days is None:
+        raise InvalidConfiguration(
+            f"collections.{name}.retention_days: {name} stay until they are deleted; only logs go by their age."
+        )
+    if chosen.backend not in settings.backends:
+        known = ", ".join(settings.backends) or "none"
+        raise UnknownBackend(
+            f"collections.{name}.backend: there is no [backends.{chosen.backend}] (there is: {known})."
+        )
+    kept = settings.backends[chosen.backend]
+    if settings.shared_partitions and kept.type.drain == "inline":
+        raise InvalidConfiguration(
+            f"collections.{name}.backend: {chosen.backend} is of type {kept.type_name}, which one process keeps for "
+            'itself; what many instances share by journal.type = "redis" needs a database server.'
+        )
 
 
 def _loopback(host: str) -> bool:

@@ -6,6 +6,7 @@ A backend declares an ability by having its method; a request for a missing one 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from domain.model.collections import Collection
@@ -71,6 +72,19 @@ class Scanning(Protocol):
 
     def scan(self, collection: Collection, where: Filter) -> AsyncIterator[Sequence[Record]]:
         """Visible records that match, in key order, in portions of at most 1000."""
+        ...
+
+
+@runtime_checkable
+class Expiring(Protocol):
+    """Removing what is old for less than a look at each record costs."""
+
+    async def expire(self, collection: Collection, before: datetime, limit: int) -> int:
+        """Remove the rows themselves of visible records whose ``created_at`` is before a moment; how many went.
+
+        At most ``limit`` at once, or whole parts of the collection where these hold nothing else; 0: none are left, or
+        others remove them just now. Any number of callers at once do no harm.
+        """
         ...
 
 

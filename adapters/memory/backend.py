@@ -5,13 +5,25 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 
 import msgspec
 
 from adapters.memory.unique import check_unique
 from domain.model.collections import Collection
 from domain.model.matching import behind, matcher, ranked, reader
-from domain.model.query import CountMode, Filter, Query, QueryResult, Sort, check_filter, check_query, declared
+from domain.model.query import (
+    Condition,
+    CountMode,
+    Filter,
+    Operator,
+    Query,
+    QueryResult,
+    Sort,
+    check_filter,
+    check_query,
+    declared,
+)
 from domain.model.records import ConditionalWrite, HealthStatus, Record, Verdict, WriteResult, greater
 from ports.probing import Outlook
 
@@ -20,7 +32,7 @@ REMEMBERED = 100_000  # conditional writes of a collection
 
 
 class MemoryBackend:
-    """Abilities: conditional writes, unique fields, counting, scanning, dumping.
+    """Abilities: conditional writes, unique fields, counting, expiring, scanning, dumping.
 
     No method ever waits, so every one is a transaction.
     """
@@ -84,6 +96,14 @@ class MemoryBackend:
         read = reader(collection, declared(collection, field).name)
         values = (read(record) for record in self._visible(collection, where))
         return Counter(v.isoformat() if isinstance(v, datetime) else str(v) for v in values if v is not None)
+
+    async def expire(self, collection: Collection, before: datetime, limit: int) -> int:
+        """As the ability says."""
+        where = Condition("created_at", Operator.LT, (before,))
+        keys = [record.key for record in islice(self._visible(collection, where), limit)]
+        for key in keys:
+            del self._tables[collection.name][key]
+        return len(keys)
 
     async def scan(self, collection: Collection, where: Filter) -> AsyncIterator[Sequence[Record]]:
         """As the ability says."""

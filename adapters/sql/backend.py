@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, suppress
+from datetime import datetime
 from itertools import count
 
 import msgspec
@@ -52,7 +53,7 @@ _FORGET_EVERY = 1000  # conditional writes
 class SqlBackend:
     """The universal five over a pool of sessions; a kind of server adds its engine and its migrations.
 
-    Abilities: conditional writes, unique fields, counting, scanning, dumping.
+    Abilities: conditional writes, unique fields, counting, expiring, scanning, dumping.
     """
 
     unique_fields = True
@@ -216,6 +217,17 @@ class SqlBackend:
             for value, number in rows
             if value is not None
         }
+
+    async def expire(self, collection: Collection, before: datetime, limit: int) -> int:
+        """As the ability says; keys are removed in their order, in which writers lock them too."""
+        dialect = self._engine.dialect
+        found = queries.old(collection, dialect, before, at_most=limit)
+        async with self._pool.acquire(self._write_seconds) as connection:
+            keys = sorted(key for (key,) in await connection.fetch(found.text, *found.parameters))
+            if not keys:
+                return 0
+            removal = queries.removal(collection, dialect, keys, before)
+            return await connection.execute(removal.text, *removal.parameters)
 
     async def scan(self, collection: Collection, where: Filter) -> AsyncIterator[Sequence[Record]]:
         """As the ability says; no session is held between two portions."""

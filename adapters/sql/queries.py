@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from pypika import Field, Query, Table
@@ -80,6 +81,29 @@ def versions(
     text = f"SELECT {quoted}, updated_at, revision, deleted_at FROM {table} WHERE {where}"  # noqa: S608  # declared
     text += f" AND {condition}" if condition else ""
     return Prepared(f"{text} ORDER BY {quoted} FOR UPDATE" if lock else text, conditions.parameters)
+
+
+def old(collection: Collection, dialect: Dialect, before: datetime, *, at_most: int) -> Prepared:
+    """Rows of the keys of the oldest visible records among those that were created before a moment."""
+    conditions = Conditions(collection, dialect)
+    where = conditions.sql(conditions.visible(_created_before(before)))
+    quoted = f"{dialect.quote}{collection.key}{dialect.quote}"
+    table = f"{dialect.quote}{collection.name}{dialect.quote}"
+    text = f"SELECT {quoted} FROM {table} WHERE {where} ORDER BY created_at"  # noqa: S608  # declared names
+    text += f" LIMIT {conditions.bind(at_most).get_sql()}"
+    return Prepared(text, conditions.parameters)
+
+
+def removal(collection: Collection, dialect: Dialect, keys: Sequence[str], before: datetime) -> Prepared:
+    """Remove those among ``keys`` that were created before a moment."""
+    conditions = Conditions(collection, dialect)
+    table = f"{dialect.quote}{collection.name}{dialect.quote}"
+    where = f"{conditions.one_of(keys)} AND {conditions.sql(conditions.visible(_created_before(before)))}"
+    return Prepared(f"DELETE FROM {table} WHERE {where}", conditions.parameters)  # noqa: S608  # declared names
+
+
+def _created_before(moment: datetime) -> Condition:
+    return Condition("created_at", Operator.LT, (moment,))
 
 
 def count_by(collection: Collection, dialect: Dialect, field: str, where: Filter) -> Prepared:

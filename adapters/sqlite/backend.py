@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -37,7 +38,7 @@ from sql import migrations
 class SqliteBackend:
     """Records in one file: one writer, a few readers, and one reader kept for single keys.
 
-    Abilities: conditional writes, unique fields, counting, scanning, dumping.
+    Abilities: conditional writes, unique fields, counting, expiring, scanning, dumping.
     """
 
     unique_fields = True
@@ -160,6 +161,18 @@ class SqliteBackend:
             (to_datetime(value).isoformat() if instant else str(value), n) for value, n in rows if value is not None
         )
         return dict(texts)
+
+    async def expire(self, collection: Collection, before: datetime, limit: int) -> int:
+        """As the ability says; one transaction."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            found = queries.old(collection, SQLITE, before, at_most=limit)
+            with transaction(connection):
+                keys = [key for (key,) in connection.execute(found.text, found.parameters)]
+                removal = queries.removal(collection, SQLITE, keys, before)
+                return connection.execute(removal.text, removal.parameters).rowcount if keys else 0
+
+        return await self._database.run(work)
 
     async def scan(self, collection: Collection, where: Filter) -> AsyncIterator[Sequence[Record]]:
         """As the ability says; each portion is a snapshot of its own, so that no reader holds the log."""

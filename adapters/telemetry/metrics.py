@@ -23,6 +23,7 @@ from domain.model.observations import (
     OrphansCollected,
     RecordDeadLettered,
     RecordsDiscarded,
+    RecordsExpired,
     RequestServed,
     StorageOperated,
     WorkerEnded,
@@ -62,6 +63,7 @@ class Metrics:
             WorkerEnded: self._worker_ended,
             ObjectStoreLost: lambda _: self._object_store.set(0),
             ObjectStoreRegained: lambda _: self._object_store.set(1),
+            RecordsExpired: lambda gone: self._expired.labels(self._noun(gone.collection)).inc(gone.records),
             OrphansCollected: lambda swept: self._orphans.inc(swept.removed),
         }
         self._pressure = PressureMetrics(self.registry, self._nouns).handlers
@@ -103,6 +105,7 @@ class Metrics:
         self._dead_lettered = counter("dead_lettered", "Records put into the dead letters.", "type")
         self._dead_letters = self._gauge("dead_letters", "Records in the dead letters.", "type")
         self._letters_full = self._gauge("dead_letters_full", "1 while collections wait for room in the dead letters.")
+        self._expired = counter("records_expired", "Records removed because they were kept long enough.", "type")
         self._object_store = self._gauge("object_store_up", "1 while the content of files can be stored.")
         self._orphans = counter("orphans_collected", "Objects removed because no file names them.")
         for noun in self._nouns.values():

@@ -76,6 +76,7 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     indexes: tuple[Index, ...] = ()
     parent: str | None = None  # the field that names the owning record, if there is one
     newest_first: bool = False  # default sort: created_at descending instead of by key
+    keep_days: int | None = None  # after which records may go, if not configured otherwise; None: never
     keys_made: bool = False  # a record that is sent without its key gets one, made of its revision
 
     @property

@@ -21,6 +21,7 @@ LOGS = Collection(
     noun="log",
     envelope="logs",
     newest_first=True,
+    keep_days=30,
     keys_made=True,
     fields=(
         Field(name="log_id", type=FieldType.IDENTIFIER, max_chars=64, max_bytes=255),

@@ -226,9 +226,7 @@ class BufferManager:
             bound=self._policy.max_bytes,
         )
 
-    async def _numbered(
-        self, lane: PendingLane, checked: Checked, revision: int | None = None
-    ) -> tuple[int, Checked]:
+    async def _numbered(self, lane: PendingLane, checked: Checked, revision: int | None = None) -> tuple[int, Checked]:
         """A batch's first revision, and the batch with a key for each of its records."""
         first = await self._issuer.issue(checked.count) if revision is None else revision
         return first, lane.schema.named(checked, first)

@@ -49,6 +49,10 @@ class Trail:
         keys, found.keys, found.asked = sorted(found.keys), set(), self._clock.monotonic()
         return found.name, keys
 
+    def is_followed(self, lane: str) -> bool:
+        """Whether somebody follows a lane just now."""
+        return self._living(lane) is not None
+
     async def read(
         self, lane: str, partition: int, after: int, *, max_bytes: int, wait_seconds: float
     ) -> Sequence[Frame]:

@@ -50,10 +50,10 @@ _NDJSON = (
 def import_records(files: tuple[Path, ...], url: str, batch_size: int, in_flight: int, patience: float) -> int:
     """Send records from NDJSON files, sessions, tasks, users or logs, to a running service.
 
-    A file holds one kind: its first record's task_id, session_id or user_id tells which, or level and message; gzip is
-    told by its content, and - is stdin. Refused connections, resets, timeouts, 429 and 503 are repeated, and nothing is taken twice by that.
-    A record that the service refuses is named with its line, the others go on. Sending a file again is harmless where
-    records carry `updated_at`, and logs a `log_id`.
+    A file holds one kind: its first record's task_id, session_id or user_id tells which, or level and message those of
+    logs; gzip is told by its content, and - is stdin. Refused connections, resets, timeouts, 429 and 503 are repeated,
+    and nothing is taken twice by that. A record that the service refuses is named with its line, the others go on.
+    Sending a file again is harmless where records carry `updated_at`, and logs a `log_id`.
 
     \b
     Example: persistence import sessions.ndjson tasks.ndjson.gz

@@ -5,12 +5,13 @@ from __future__ import annotations
 from domain.errors import AbilityMissing
 from domain.model.collections import Collection
 from domain.services.registry import StorageBackendRegistry
-from ports.abilities import ConditionalWrites, Counting, Dumping, Scanning, UniqueFields
+from ports.abilities import ConditionalWrites, Counting, Dumping, Expiring, Scanning, UniqueFields
 
 ABILITIES: dict[str, type] = {
     "conditional_writes": ConditionalWrites,
     "unique_fields": UniqueFields,
     "counting": Counting,
+    "expiring": Expiring,
     "scanning": Scanning,
     "dumping": Dumping,
 }

@@ -29,19 +29,19 @@ from adapters.system.clock import SystemClock
 from domain.model.built_in import BUILT_IN
 from domain.model.secret import Secret
 from entrypoints.backend_types import backend_type
-from ports.abilities import ConditionalWrites, Counting, Dumping, Scanning, UniqueFields
+from ports.abilities import ConditionalWrites, Counting, Dumping, Expiring, Scanning, UniqueFields
 from ports.backend_type import BackendContext
 from tests.servers import Database
 
-OPTIONAL = (ConditionalWrites, UniqueFields, Counting, Scanning, Dumping)
+OPTIONAL = (ConditionalWrites, UniqueFields, Counting, Expiring, Scanning, Dumping)
 
 ABILITIES = {
-    #           conditional writes  unique fields  counting  scanning  dumping
-    "memory": {ConditionalWrites, UniqueFields, Counting, Scanning, Dumping},
-    "sqlite": {ConditionalWrites, UniqueFields, Counting, Scanning, Dumping},
-    "mariadb": {ConditionalWrites, UniqueFields, Counting, Scanning, Dumping},
-    "mysql": {ConditionalWrites, UniqueFields, Counting, Scanning, Dumping},
-    "postgres": {ConditionalWrites, UniqueFields, Counting, Scanning, Dumping},
+    #           conditional writes  unique fields  counting  expiring  scanning  dumping
+    "memory": {ConditionalWrites, UniqueFields, Counting, Expiring, Scanning, Dumping},
+    "sqlite": {ConditionalWrites, UniqueFields, Counting, Expiring, Scanning, Dumping},
+    "mariadb": {ConditionalWrites, UniqueFields, Counting, Expiring, Scanning, Dumping},
+    "mysql": {ConditionalWrites, UniqueFields, Counting, Expiring, Scanning, Dumping},
+    "postgres": {ConditionalWrites, UniqueFields, Counting, Expiring, Scanning, Dumping},
     "redis": {ConditionalWrites, Counting, Scanning, Dumping},
 }
 

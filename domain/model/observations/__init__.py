@@ -31,6 +31,8 @@ from domain.model.observations.flushing import (
     LaneMeasured,
     RecordDeadLettered,
     RecordsDiscarded,
+    RecordsExpired,
+    RetentionFailed,
     StorageOperated,
 )
 from domain.model.observations.journaling import (
@@ -81,6 +83,8 @@ Observation = (
     | DeadLettersReplayed
     | DeadLettersPurged
     | RecordsDiscarded
+    | RecordsExpired
+    | RetentionFailed
     | WorkerStarted
     | WorkerEnded
     | StorageOperated
@@ -144,9 +148,11 @@ __all__ = [
     "RecordDeadLettered",
     "RecordsAccepted",
     "RecordsDiscarded",
+    "RecordsExpired",
     "ReloadRefused",
     "RequestFailed",
     "RequestServed",
+    "RetentionFailed",
     "SearchIndexBehind",
     "SearchIndexFilled",
     "SearchIndexLost",

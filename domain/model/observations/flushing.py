@@ -120,3 +120,19 @@ class StorageOperated(Observed, frozen=True, kw_only=True, tag=True):
     operation: str  # port method
     seconds: float
     error: str | None = None  # stable code
+
+
+class RecordsExpired(Observed, frozen=True, kw_only=True, tag=True):
+    """Records that were kept long enough are gone."""
+
+    collection: str
+    records: int
+    before: str  # RFC 3339: when the youngest of them was created, at the latest
+
+
+class RetentionFailed(Observed, frozen=True, kw_only=True, tag=True):
+    """What is too old stays until the next time."""
+
+    collection: str
+    error: str  # stable code
+    detail: str

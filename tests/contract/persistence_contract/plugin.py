@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from ports.abilities import ConditionalWrites, Counting, Dumping, Scanning, UniqueFields
+from ports.abilities import ConditionalWrites, Counting, Dumping, Expiring, Scanning, UniqueFields
 from ports.migrating import Migrating
 
 _MODULES = (
-    *("abilities", "conditional_writes", "migrating", "query", "query_at_random", "storage_backend", "unique_fields"),
+    *(
+        "abilities",
+        "conditional_writes",
+        "expiring",
+        "migrating",
+        "query",
+        "query_at_random",
+        "storage_backend",
+        "unique_fields",
+    ),
     "wire",
 )
 pytest.register_assert_rewrite(*(f"persistence_contract.{name}" for name in _MODULES))
@@ -40,6 +49,12 @@ async def unique(backend):
 async def counting(backend):
     """The backend as one that counts by value."""
     return _able(backend, Counting)
+
+
+@pytest.fixture
+async def expiring(backend):
+    """The backend as one that removes what is old."""
+    return _able(backend, Expiring)
 
 
 @pytest.fixture

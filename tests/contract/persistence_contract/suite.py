@@ -2,6 +2,7 @@
 
 from persistence_contract.abilities import *
 from persistence_contract.conditional_writes import *
+from persistence_contract.expiring import *
 from persistence_contract.migrating import *
 from persistence_contract.query import *
 from persistence_contract.query_at_random import *

@@ -1,5 +1,6 @@
 """Configuration: file, environment, flags."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -234,3 +235,14 @@ def test_a_local_disk_is_not_what_instances_share(load):
     assert not load(journal=shared, backends=backends, objects=bucket).files_are_off
     assert not load().files_are_off
     assert load(objects={"type": "off"}).files_are_off
+
+
+def test_logs_alone_are_kept_for_a_while(load):
+    assert load().retention == {"logs": timedelta(days=30)}
+    assert load("[collections.logs]\nretention_days = 7").retention == {"logs": timedelta(days=7)}
+    assert load("[collections.logs]\nretention_days = 0").retention == {}
+    for name in ("translation_sessions", "translation_tasks", "files", "users"):
+        with pytest.raises(InvalidConfiguration, match=rf"collections\.{name}\.retention_days: {name} stay"):
+            load(f"[collections.{name}]\nretention_days = 1")
+    with pytest.raises(InvalidConfiguration, match=r"collections\.logs\.retention_days"):
+        load("[collections.logs]\nretention_days = -1")
