@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REVISION_EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 COUNTER_BITS = 12
 INSTANCE_BITS = 10
@@ -53,6 +54,6 @@ def run(first: int, count: int) -> list[int]:
 
 def uuid_of(revision: int) -> str:
     """A UUID of version 7 that belongs to one revision alone, and sorts as it does."""
-    milliseconds = (REVISION_EPOCH - datetime(1970, 1, 1, tzinfo=UTC)) // _MILLISECOND + tick_of(revision)
+    milliseconds = (REVISION_EPOCH - EPOCH) // _MILLISECOND + tick_of(revision)
     counter = revision & COUNTERS - 1
     return str(UUID(int=milliseconds << 80 | 7 << 76 | counter << 64 | 2 << 62 | instance_of(revision)))

@@ -18,7 +18,7 @@ from entrypoints.cli.output import STDOUT, checked_name, opened
 from entrypoints.cli.progress import Report, records_progress
 from entrypoints.cli.saying import counted, say
 from entrypoints.client.failures import NotTheService
-from entrypoints.client.formats import FORMATS
+from entrypoints.formats import FORMATS
 
 if TYPE_CHECKING:
     from domain.model.collections import Collection

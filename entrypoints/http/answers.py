@@ -25,8 +25,8 @@ def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | 
     return web.Response(body=body_of(content), status=status, headers={"Content-Type": JSON, **(headers or {})})
 
 
-def page_response(call: Call, asked: ListRequest, result: QueryResult) -> web.Response:
-    """One page of a list."""
+def page_response(call: Call, asked: ListRequest, result: QueryResult, *, linked: bool = True) -> web.Response:
+    """One page of a list; ``linked``: whether an address alone leads to the next one."""
     resource = call.resource
     cursor = list_parameters.next_cursor(resource.collection, asked, result)
     page: Document = {
@@ -38,7 +38,8 @@ def page_response(call: Call, asked: ListRequest, result: QueryResult) -> web.Re
     if result.total is not None:
         page["total_exact"] = result.total_exact
     page["next_cursor"] = cursor
-    link = list_parameters.next_link(call.request.rel_url.raw_path, asked, cursor) if cursor else None
+    path = call.request.rel_url.raw_path
+    link = list_parameters.next_link(path, asked, cursor) if cursor and linked else None
     return json_response(page, headers={"Link": link} if link else None)
 
 
@@ -59,6 +60,21 @@ async def streamed_response(
         if portion:
             await write(response, b"," + _items(portion))
     await write(response, b"]}\n")
+    await response.write_eof()
+    return response
+
+
+async def streamed_lines(
+    call: Call, content_type: str, head: bytes, portions: AsyncIterator[bytes]
+) -> web.StreamResponse:
+    """``head`` and lines of any number, sent as they are read; what goes wrong on the way cuts the connection."""
+    first = await anext(portions, b"")
+    response = web.StreamResponse(headers={"Content-Type": content_type, **common_headers(call)})
+    call.stream = response
+    await response.prepare(call.request)
+    await write(response, head + first)
+    async for portion in portions:
+        await write(response, portion)
     await response.write_eof()
     return response
 

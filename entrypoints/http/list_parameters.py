@@ -28,6 +28,7 @@ from domain.model.query import (
     And,
     Condition,
     CountMode,
+    Filter,
     Operator,
     Query,
     QueryResult,
@@ -72,8 +73,8 @@ class ListRequest(msgspec.Struct, frozen=True, kw_only=True):
     pairs: Pairs  # as sent, for the link to the next page
 
 
-def parse(collection: Collection, pairs: Pairs, *fixed: Condition) -> ListRequest:
-    """Read a list's parameters; ``fixed``: what the address itself demands.
+def parse(collection: Collection, pairs: Pairs, *fixed: Filter) -> ListRequest:
+    """Read a list's parameters; ``fixed``: what the address, or a body, demands.
 
     Raises InvalidParameter, naming the parameter and what there is; InvalidCursor.
     """
@@ -135,8 +136,8 @@ def next_link(path: str, asked: ListRequest, cursor: str) -> str | None:
 
 
 def terms(
-    collection: Collection, pairs: Pairs, controls: Sequence[str], fixed: Sequence[Condition] = ()
-) -> tuple[Condition, ...]:
+    collection: Collection, pairs: Pairs, controls: Sequence[str], fixed: Sequence[Filter] = ()
+) -> tuple[Filter, ...]:
     """The conditions that parameters other than ``controls`` make, and the two dates among these; all must hold.
 
     Raises InvalidParameter.

@@ -16,7 +16,7 @@ from domain.model.translation import SESSIONS, TASKS
 from domain.services.caching import Outcome
 from entrypoints.http.answers import CACHED
 from entrypoints.http.errors import PROBLEM, kinds, status_of, title_of
-from entrypoints.http.handlers import records
+from entrypoints.http.handlers import lists, records
 from entrypoints.http.idempotency import REPLAYED
 from entrypoints.http.link_request import LinkToGet, LinkToPut
 from entrypoints.http.media import JSON, NDJSON, OCTETS
@@ -24,7 +24,7 @@ from entrypoints.http.openapi import parameters, shapes
 from entrypoints.http.openapi.operation import ANY, Handler, Operation, Problems, Schema
 from entrypoints.http.openapi.operations import OPERATIONS
 from entrypoints.http.openapi.problems import example_of
-from entrypoints.http.openapi.records import changes_of, names_of, schemas_of
+from entrypoints.http.openapi.records import changes_of, names_of, question_of, schemas_of
 from entrypoints.http.pages import HTML
 from entrypoints.http.routes import ROUTES, Route
 from entrypoints.http.wire import Document
@@ -33,6 +33,7 @@ _COLLECTIONS = {collection.name: collection for collection in BUILT_IN}
 _BATCHED = (records.accept, records.replace_many)
 _SENT = {route.collection for route in ROUTES if route.handler in _BATCHED}  # whose records come in batches
 _CHANGED = {route.collection for route in ROUTES if route.handler is records.patch_many}
+_ASKED = {route.collection for route in ROUTES if route.handler is lists.query}
 _CREATED = {route.collection for route in ROUTES if route.handler is records.create}
 _REF = "#/components/schemas/{name}"
 _BINARY = {"type": "string", "contentMediaType": OCTETS}
@@ -117,7 +118,7 @@ def document(version: str) -> Document:
 def operation_id(route: Route) -> str:
     """The operation's name: the function's, made unique by its collection or module."""
     name, module = route.handler.__name__, route.handler.__module__.rpartition(".")[2]
-    if route.handler.__module__ == records.__name__ and route.collection is not None:
+    if route.handler.__module__ in (records.__name__, lists.__name__) and route.collection is not None:
         return f"{name}_{_COLLECTIONS[route.collection].envelope}"
     return name if route.collection or name == module else f"{module}_{name}"
 
@@ -164,8 +165,10 @@ def _places(route: Route, collection: Collection | None) -> list[Document]:
 
 
 def _parameters(row: Operation, collection: Collection | None) -> list[Document]:
-    lists = parameters.list_parameters(collection) if row.list and collection else []
-    return [*lists, *row.parameters, *([parameters.CACHE_CONTROL] if row.cached else [])]
+    named: list[Document] = []
+    if collection and (row.list or row.filter):
+        named = (parameters.list_parameters if row.list else parameters.filter_parameters)(collection)
+    return [*named, *row.parameters, *([parameters.CACHE_CONTROL] if row.cached else [])]
 
 
 def _body(row: Operation, collection: Collection, example: Document) -> Document:
@@ -234,6 +237,8 @@ def _schemas() -> dict[str, Document]:
     found: dict[str, Document] = {}
     for collection in BUILT_IN:
         name = collection.name
+        if name in _ASKED:
+            found |= question_of(collection)
         found |= schemas_of(collection, is_sent=name in _SENT, is_changed=name in _CHANGED, is_created=name in _CREATED)
     found |= changes_of(FILES, CHANGEABLE)
     answered = [schema for row in OPERATIONS.values() for schema in (row.answer, *row.also.values())]

@@ -27,6 +27,12 @@ BODY: Problems = (
     errors.InvalidRecords,
     errors.BufferFull,
 )
+READING: Problems = (
+    errors.MalformedBody,
+    errors.BodyTooSlow,
+    errors.PayloadTooLarge,
+    errors.UnsupportedMediaType,
+)
 JOURNAL: Problems = (
     errors.SlowDown,
     errors.BufferFull,
@@ -72,6 +78,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     optional_body: str | None = None  # JSON that may be left out, as a free schema
     accepted: bool = False  # may answer 202 with the same shape
     list: bool = False  # takes the parameters of lists
+    filter: bool = False  # takes those of them that say which records are meant
     parameters: tuple[Document, ...] = ()
     unchanged: bool = False  # may answer 304
     cached: bool = False  # may answer from a cache

@@ -9,6 +9,7 @@ from entrypoints.http import idempotency
 from entrypoints.http.handlers import (
     dead_letters,
     documents,
+    lists,
     probes,
     receipts,
     records,
@@ -20,6 +21,7 @@ from entrypoints.http.media import JSON, MERGE_PATCH, NDJSON
 from entrypoints.http.openapi import parameters, shapes
 from entrypoints.http.openapi import search as searches
 from entrypoints.http.openapi.file_operations import FILE_OPERATIONS
+from entrypoints.http.openapi.lists import FORMAT, GROUP_BY, METRICS, Groups
 from entrypoints.http.openapi.operation import (
     BACKEND,
     BODY,
@@ -28,6 +30,7 @@ from entrypoints.http.openapi.operation import (
     KEYED,
     LIST,
     READ,
+    READING,
     RELOAD,
     SETTLED,
     STATE,
@@ -56,6 +59,25 @@ OPERATIONS: Mapping[Handler, Operation] = {
         problems=(*BODY, *CHANGE, *KEYED),
     ),
     records.find: Operation(tag="records", answer="page", headers=("Link",), list=True, cached=True, problems=LIST),
+    lists.query: Operation(
+        tag="records", answer="page", bodies={JSON: "question"}, cached=True, problems=(*READING, *LIST)
+    ),
+    lists.aggregate: Operation(
+        tag="records",
+        answer=Groups,
+        filter=True,
+        cached=True,
+        parameters=(GROUP_BY, METRICS, parameters.CONSISTENCY),
+        problems=LIST,
+    ),
+    lists.export: Operation(
+        tag="records",
+        answer="text",
+        media=NDJSON,
+        filter=True,
+        parameters=(FORMAT,),
+        problems=LIST,
+    ),
     records.replace_many: Operation(
         tag="records",
         answer=shapes.Changes,

@@ -42,6 +42,11 @@ def header(name: str, schema: Document, description: str, *, needed: bool = Fals
     return found | ({"required": True} if needed else {})
 
 
+CONSISTENCY = query(
+    "consistency",
+    {"type": "string", "enum": ["eventual", "strong"], "default": "eventual"},
+    "`strong` also shows what is acknowledged and not stored yet.",
+)
 BYTES: Document = {"type": "string", "pattern": "^[0-9]{1,18}$"}
 ACK = query(
     "ack",
@@ -181,11 +186,8 @@ def path(name: str, collection: Collection | None) -> Document:
 def list_parameters(collection: Collection) -> list[Document]:
     """What every list takes."""
     fields = list(collection.by_name)
-    date = {"type": "string", "examples": ["2026-11-24"]}
     return [
-        _filter(collection),
-        query("from_date", date, "Created at this time or later."),
-        query("to_date", date, "Created before this time; a bare date includes that day."),
+        *filter_parameters(collection),
         _words("sort_by", fields, "The fields to sort by; ties are broken by the key."),
         _words("order", ["asc", "desc"], "One direction for all fields of `sort_by`, or one each.", unique=False),
         _words("fields", [*fields, REVISION], "The fields to answer with; all by default.", unique=False),
@@ -201,11 +203,17 @@ def list_parameters(collection: Collection) -> list[Document]:
         ),
         query("cursor", {"type": "string"}, "`next_cursor` of the page before, with the same filter and sort."),
         query("count", {"type": "string", "enum": list(CountMode)}, "`estimated` by default, `none` with a cursor."),
-        query(
-            "consistency",
-            {"type": "string", "enum": ["eventual", "strong"], "default": "eventual"},
-            "`strong` also shows what is acknowledged and not stored yet.",
-        ),
+        CONSISTENCY,
+    ]
+
+
+def filter_parameters(collection: Collection) -> list[Document]:
+    """What says which records are meant."""
+    date = {"type": "string", "examples": ["2026-11-24"]}
+    return [
+        _filter(collection),
+        query("from_date", date, "Created at this time or later."),
+        query("to_date", date, "Created before this time; a bare date includes that day."),
     ]
 
 

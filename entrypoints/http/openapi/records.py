@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from domain.model.collections import Collection, Field, FieldType
 from domain.model.policies import MAX_BATCH_RECORDS, MAX_RECORD_BYTES
+from domain.model.query import MAX_PAGE_SIZE, CountMode
 from domain.services.query_rules import REVISION
 from entrypoints.http.wire import Document
 
@@ -20,6 +21,7 @@ def names_of(collection: Collection) -> dict[str, str]:
         "selection": f"{noun}Selection",
         "batch": f"{noun}Batch",
         "new": f"New{noun}",
+        "question": f"{noun}Query",
         "changes_batch": f"{noun}ChangesBatch",
     }
 
@@ -69,6 +71,24 @@ def changes_of(collection: Collection, fields: Sequence[str]) -> dict[str, Docum
     return {names_of(collection)["changes"]: _object(_CHANGES, changes, [])}
 
 
+def question_of(collection: Collection) -> dict[str, Document]:
+    """The schema of a query in a body, by name."""
+    names = [*collection.by_name]
+    several = {"type": "array", "items": {"enum": [*names, REVISION]}}
+    properties = {
+        "filter": {"type": "object", "description": _TREE},
+        "sort_by": {"type": "array", "uniqueItems": True, "items": {"enum": names}},
+        "order": {"type": "array", "items": {"enum": ["asc", "desc"]}},
+        "fields": several,
+        "page": {"type": "integer", "minimum": 1},
+        "page_size": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE},
+        "cursor": {"type": "string"},
+        "count": {"enum": [*CountMode]},
+        "consistency": {"enum": ["eventual", "strong"]},
+    }
+    return {names_of(collection)["question"]: _object("A list by a tree of conditions.", properties, [])}
+
+
 def value_schema(field: Field) -> Document:
     """What a value of a field may be, null left out."""
     match field.type:
@@ -89,6 +109,10 @@ def value_schema(field: Field) -> Document:
             return schema | ({"description": f"At most {field.max_bytes} bytes of UTF-8."} if field.max_bytes else {})
 
 
+_TREE = (
+    'Members must all hold: a field with its value, or with operators and values (`{"created_at": {"gte": ...}}`); '
+    "`and` and `or` with an array of such objects; `not` with one."
+)
 _CHANGES = "A JSON merge patch (RFC 7396): what is absent stays, null clears a field to its default."
 _KEY: Document = {"type": "string", "description": "Names the record; one that there is not is answered as such."}
 _TIMES = {

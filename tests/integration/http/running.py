@@ -95,7 +95,7 @@ class Running:
             kind = response.headers.get("Content-Type", "")
             return (
                 response.status,
-                (await response.json(content_type=None)) if "json" in kind and body else body,
+                (await response.json(content_type=None)) if "json" in kind and "ndjson" not in kind and body else body,
                 response,
             )
 

@@ -5,7 +5,7 @@ import io
 import json
 
 from domain.model.translation import SESSIONS, TASKS
-from entrypoints.client.formats import FORMATS
+from entrypoints.formats import FORMATS
 
 TASK = {field.name: None for field in TASKS.fields} | {"task_id": "t", "priority": -1}
 
