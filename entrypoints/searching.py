@@ -99,7 +99,7 @@ def _opensearch(search: SearchSettings) -> OpenableSearchIndex:
             "Run: make install DRIVERS=yes (or: pip install 'persistence-service[opensearch]')"
         ) from error
     reached = OpenSearchSettings(
-        hosts=tuple(search.hosts),
+        hosts=search.hosts,
         user=search.user,
         password=search.password,
         tls_verify=search.tls_verify,

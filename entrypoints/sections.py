@@ -164,7 +164,7 @@ class SearchSettings(Section, frozen=True, kw_only=True):
 
     type: Literal["off", "sqlite", "opensearch"] = "off"  # sqlite: a file of its own, whatever keeps the records
     path: str = "{data_dir}/search.db"  # of type sqlite
-    hosts: list[str] = []  # of type opensearch: https://search:9200, or several nodes of one cluster
+    url: str = ""  # of type opensearch: https://search:9200; several nodes of one cluster are separated by commas
     prefix: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_-]{0,62}$")] = "persistence"  # of its indexes' names
     user: Secret | None = None
     password: Secret | None = None
@@ -177,9 +177,16 @@ class SearchSettings(Section, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse a server that is not described."""
         if self.type == "opensearch" and not self.hosts:
-            raise ValueError('type "opensearch" needs `hosts`, like ["https://search:9200"]')
+            raise ValueError('type "opensearch" needs a `url`, like https://search:9200')
+        if "@" in self.url:
+            raise ValueError("`url` names a user; use `user` and `password` for that")
         if (self.user is None) != (self.password is None):
             raise ValueError("`user` and `password` go together")
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The nodes."""
+        return tuple(filter(None, map(str.strip, self.url.split(","))))
 
 
 class LogSettings(Section, frozen=True, kw_only=True):

@@ -113,6 +113,7 @@ class Container:
     """
 
     host = HOST
+    ready_seconds = READY_SECONDS
 
     def __init__(
         self,
@@ -193,7 +194,7 @@ class Container:
         return result.output.decode().strip()
 
     def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + READY_SECONDS
+        deadline = time.monotonic() + self.ready_seconds
         while True:
             try:
                 return self.probe()

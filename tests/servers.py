@@ -207,6 +207,7 @@ class OpenSearch(Container):
     """OpenSearch of one node, which asks nobody who he is; each test takes indexes with a prefix of its own."""
 
     name = "opensearch"
+    ready_seconds = 300.0  # Java on a busy machine
 
     def __init__(self) -> None:
         environment = {
@@ -227,6 +228,12 @@ class OpenSearch(Container):
     def prefix(self) -> str:
         """Of names that no index has yet."""
         return f"test{next(self._numbers)}"
+
+    def settings(self, **more: str) -> dict[str, str]:
+        """The environment of a service that searches here, with indexes of its own."""
+        self.start()
+        own = {"TYPE": "opensearch", "URL": self.url, "PREFIX": self.prefix(), **more}
+        return {f"PERSISTENCE__SEARCH__{name}": value for name, value in own.items()}
 
     def probe(self) -> None:
         """Ask whether it takes documents."""

@@ -55,7 +55,7 @@ class OpenSearchServer:
         self._section = section
         self._nodes = [self._node(host) for host in settings.hosts]
         if not self._nodes:
-            raise InvalidConfiguration(f"{section}.hosts: the nodes are missing, like https://search:9200.")
+            raise InvalidConfiguration(f"{section}.url: the nodes are missing, like https://search:9200.")
         self.place = f"OpenSearch at {settings.hosts[0]}"
         self._client: AsyncOpenSearch | None = None
 
@@ -137,17 +137,15 @@ class OpenSearchServer:
 
     def _node(self, url: str) -> dict[str, Any]:
         """Any: the driver's own description of a host."""
+        if "@" in url:
+            raise InvalidConfiguration(f"{self._section}.url: it names a user; use `user` and `password` for that.")
         try:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port
         except ValueError:
             host, port = None, None
         if host is None or parts.scheme not in _PORTS or parts.query or parts.fragment:
-            raise InvalidConfiguration(f"{self._section}.hosts: {url!r} is no address like https://search:9200.")
-        if parts.username is not None:
-            raise InvalidConfiguration(
-                f"{self._section}.hosts: the address of {host} names a user; use `user` and `password` for that."
-            )
+            raise InvalidConfiguration(f"{self._section}.url: {url!r} is no address like https://search:9200.")
         prefix = {"url_prefix": parts.path.strip("/")} if parts.path.strip("/") else {}
         return {"host": host, "port": port or _PORTS[parts.scheme], "use_ssl": parts.scheme == "https", **prefix}
 

@@ -1,4 +1,4 @@
-"""Real texts are found by what is in them, on the embedded service, through a kill -9 while they are indexed.
+"""Real texts are found by what is in them, in either index, through a kill -9 while they are indexed.
 
 ``PERSISTENCE_TASKS=FILE`` searches another set than the slice.
 """
@@ -23,7 +23,6 @@ from tests.e2e.service import Service
 pytestmark = pytest.mark.slow
 
 TASKS = Path(os.environ.get("PERSISTENCE_TASKS", Path(__file__).parents[1] / "data" / "gettext-tasks.ndjson.gz"))
-SEARCHED = {"PERSISTENCE__SEARCH__TYPE": "sqlite"}
 BATCH = 500
 QUERIES = 200
 AMONG = 10  # first hits
@@ -34,10 +33,19 @@ WITHOUT_BLANKS = {"CJK", "HIRAGANA", "KATAKANA", "THAI"}
 SCRIPTS = {"CJK": "Chinese", "HIRAGANA": "Japanese", "KATAKANA": "Japanese"}
 
 
-async def test_the_task_that_a_query_was_taken_from_is_among_the_first_hits(tmp_path: Path) -> None:
+@pytest.fixture(params=["sqlite", "opensearch"])
+def searched(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The environment that says where words are indexed."""
+    own = {"PERSISTENCE__SEARCH__TYPE": request.param}
+    return own | (request.getfixturevalue("opensearch").settings() if request.param == "opensearch" else {})
+
+
+async def test_the_task_that_a_query_was_taken_from_is_among_the_first_hits(
+    tmp_path: Path, searched: dict[str, str]
+) -> None:
     with gzip.open(TASKS, "rt", encoding="utf-8") as lines:
         tasks = list(map(json.loads, lines))
-    async with Service(tmp_path, settings=SEARCHED) as service, Api(service.url) as api:
+    async with Service(tmp_path, settings=searched) as service, Api(service.url) as api:
         await send(api, tasks[: len(tasks) // 2])
         service.kill()
         await service.start()

@@ -133,13 +133,13 @@ async def test_a_certificate_that_is_not_there_is_named(tmp_path):
     "url", ["", "localhost:9200", "ftp://localhost", "https://", "http://localhost:port", "http://there?a=b"]
 )
 def test_an_address_that_is_none_is_named(url):
-    with pytest.raises(InvalidConfiguration, match=r"search\.hosts: "):
+    with pytest.raises(InvalidConfiguration, match=r"search\.url: "):
         OpenSearchServer(OpenSearchSettings(hosts=(url,)))
 
 
 def test_an_address_with_a_password_is_refused_and_not_shown():
     with pytest.raises(InvalidConfiguration, match="`user` and `password`") as refusal:
-        OpenSearchServer(OpenSearchSettings(hosts=("https://me:quite-secret@localhost:9200",)))
+        OpenSearchServer(OpenSearchSettings(hosts=("https://me:quite-secret@localhost:port",)))
     assert "quite-secret" not in str(refusal.value)
 
 
