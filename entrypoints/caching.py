@@ -36,7 +36,7 @@ class CachedReads:
     ) -> None:
         """``counted``: the generations of what is drained through this process. Raises StartFailure."""
         chosen = settings.cache
-        self._redis = _redis(chosen)
+        self._redis = build_shared_cache(chosen)
         shared = _shared_generations(settings)
         self._resources: list[Resource] = [each for each in (self._redis, shared) if each is not None]
         circuit = partial(Circuit, seconds=chosen.call_seconds, observer=observer, clock=clock)
@@ -80,7 +80,8 @@ def _seconds(settings: Settings, otherwise: float, collection: str) -> float:
     return otherwise if chosen is None else chosen
 
 
-def _redis(chosen: CacheSettings) -> RedisCache | None:
+def build_shared_cache(chosen: CacheSettings) -> RedisCache | None:
+    """The cache of lists; None where there is none. Raises StartFailure."""
     if chosen.url is None:
         return None
     try:

@@ -14,21 +14,20 @@ import time
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, Protocol
 
 import click
 import msgspec
 
 from domain.errors import BackendError, BackendUnavailable, DataFolderUnusable, StartFailure
+from domain.model.records import HealthStatus
 from entrypoints.cli.asking import json_option, print_json
 from entrypoints.cli.failures import Exit
 from entrypoints.cli.options import config_option, data_dir_option
 from entrypoints.cli.progress import waiting
 from entrypoints.cli.tables import print_table
 from entrypoints.settings import Settings, load_settings
-
-if TYPE_CHECKING:
-    from entrypoints.store_watch import OpenableObjectStore
+from ports.resource import Resource
 
 _SYNCS = 11
 _MIB = 1024 * 1024
@@ -55,7 +54,8 @@ class Finding(msgspec.Struct, frozen=True):
 @data_dir_option
 @json_option
 def check(config: Path | None, data_dir: str | None, as_json: bool) -> int:
-    """Say whether the service would start here: configuration, data folder, disk, address, backends, object store.
+    """Say whether the service would start here: configuration, data folder, disk, address, backends, object store,
+    search index, cache.
 
     \b
     Example: persistence check && persistence serve
@@ -96,6 +96,8 @@ def _looks(settings: Settings) -> Iterator[tuple[str, Callable[[], tuple[Verdict
     for name in settings.backends:
         yield f"backend {name}", functools.partial(_backend, settings, name)
     yield "object store", lambda: _objects(settings)
+    yield "search index", lambda: _search(settings)
+    yield "cache", lambda: _cache(settings)
 
 
 def _folder(folder: Path) -> tuple[Verdict, str]:
@@ -170,8 +172,37 @@ def _objects(settings: Settings) -> tuple[Verdict, str]:
     return asyncio.run(_health(store)) if store else (Verdict.OK, "off")
 
 
-async def _health(store: OpenableObjectStore) -> tuple[Verdict, str]:
-    """A store that does not answer yet is no failure: the service starts, and finds it later."""
+def _search(settings: Settings) -> tuple[Verdict, str]:
+    from entrypoints.searching import build_index
+
+    if settings.search.type == "off":
+        return Verdict.OK, "off: texts are not searched"
+    if settings.search.type == "sqlite":
+        verdict, _ = _folder(settings.search_file.parent)
+        return verdict, str(
+            settings.search_file
+        ) if settings.search_file.exists() else f"{settings.search_file} will be made"
+    index = build_index(settings)
+    return asyncio.run(_health(index)) if index else (Verdict.OK, "off")
+
+
+def _cache(settings: Settings) -> tuple[Verdict, str]:
+    from entrypoints.caching import build_shared_cache
+
+    records = "single records in this process" if settings.cache.record_seconds else "no single records"
+    cache = build_shared_cache(settings.cache)
+    if cache is None:
+        return Verdict.OK, f"{records}; lists are not cached without `cache.url`"
+    verdict, detail = asyncio.run(_health(cache))
+    return verdict, f"{records}; lists: {detail}"
+
+
+class _Openable(Resource, Protocol):
+    async def health_check(self) -> HealthStatus: ...
+
+
+async def _health(store: _Openable) -> tuple[Verdict, str]:
+    """One that does not answer yet is no failure: the service starts, and finds it later."""
     try:
         await store.open()
         status = await store.health_check()

@@ -66,9 +66,9 @@ def find(
     strong: bool,
     as_json: bool,
 ) -> None:
-    """Find tasks, or sessions, that have every word in their texts, the best first.
+    """Find records that have every word in their texts.
 
-    Filters are those of `persistence query`.
+    Tasks, or with `--in sessions` those, the best first. Filters are those of `persistence query`.
 
     \b
     Example: persistence search find "forgotten password" status=completed
@@ -98,7 +98,9 @@ def find(
 @url_option
 @json_option
 def rebuild(kind: str | None, url: str, as_json: bool) -> None:
-    """Empty the index, of sessions, tasks or both, and fill it from the backend. It goes on by itself.
+    """Empty the index and fill it from the backend.
+
+    That of sessions, of tasks or of both; it goes on by itself.
 
     \b
     Example: persistence search rebuild

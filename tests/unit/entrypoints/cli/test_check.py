@@ -24,8 +24,14 @@ def test_a_new_folder_is_fine_and_nothing_is_made_by_looking(tmp_path, capsys):
     code, found = verdicts(capsys)
     assert code == Exit.OK
     assert {name: each["verdict"] for name, each in found.items() if name != "disk space"} == dict.fromkeys(
-        ("configuration", "data folder", "disk sync", "address", "backend main", "object store"), "ok"
+        (
+            *("configuration", "data folder", "disk sync", "address"),
+            *("backend main", "object store", "search index", "cache"),
+        ),
+        "ok",
     )
+    assert found["search index"]["detail"] == "off: texts are not searched"
+    assert "single records in this process; lists are not cached" in found["cache"]["detail"]
     assert "will be made" in found["data folder"]["detail"]
     assert list(tmp_path.iterdir()) == []
 
@@ -122,3 +128,52 @@ def test_files_may_be_off(capsys, monkeypatch):
         Exit.OK,
         {"what": "object store", "verdict": "ok", "detail": "off: no files are kept"},
     )
+
+
+def test_an_index_in_a_file_is_named(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("PERSISTENCE__SEARCH__TYPE", "sqlite")
+    code, found = verdicts(capsys)
+    assert (code, found["search index"]["verdict"]) == (Exit.OK, "ok")
+    assert found["search index"]["detail"].endswith("search.db will be made")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "taken").write_text("a file")
+    monkeypatch.setenv("PERSISTENCE__SEARCH__PATH", str(tmp_path / "taken" / "search.db"))
+    code, found = verdicts(capsys)
+    assert (code, found["search index"]["verdict"]) == (Exit.CONFIGURATION, "failure")
+
+
+def test_an_index_on_a_server_that_does_not_answer_is_a_warning(capsys, monkeypatch):
+    monkeypatch.setenv("PERSISTENCE__SEARCH__TYPE", "opensearch")
+    monkeypatch.setenv("PERSISTENCE__SEARCH__URL", "http://127.0.0.1:9")
+    code, found = verdicts(capsys)
+    assert (code, found["search index"]["verdict"]) == (Exit.OK, "warning")
+    assert "OpenSearch at http://127.0.0.1:9 cannot be reached" in found["search index"]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("URL", "", 'type "opensearch" needs a `url`'),
+        ("URL", "127.0.0.1:9200", "is no address like"),
+        ("URL", "https://me:quite-secret@there", "`url` names a user"),
+        ("PASSWORD", "quite-secret", "`user` and `password` go together"),
+        ("PREFIX", "Upper", "search.prefix"),
+        ("CA_FILE", "/no/such/file", "search.ca_file: /no/such/file: No such file"),
+    ],
+)
+def test_a_search_server_that_is_wrongly_described_is_a_failure(capsys, monkeypatch, key, value, said):
+    monkeypatch.setenv("PERSISTENCE__SEARCH__TYPE", "opensearch")
+    monkeypatch.setenv("PERSISTENCE__SEARCH__URL", "https://127.0.0.1:9")
+    monkeypatch.setenv(f"PERSISTENCE__SEARCH__{key}", value)
+    code, found = verdicts(capsys)
+    assert code == Exit.CONFIGURATION
+    failures = [each["detail"] for each in found.values() if each["verdict"] == "failure"]
+    assert said in " ".join(failures)
+    assert "quite-secret" not in str(found)
+
+
+def test_a_cache_that_does_not_answer_is_a_warning(capsys, monkeypatch):
+    monkeypatch.setenv("PERSISTENCE__CACHE__URL", "redis://127.0.0.1:9/0")
+    code, found = verdicts(capsys)
+    assert (code, found["cache"]["verdict"]) == (Exit.OK, "warning")
+    assert "lists: Redis cannot be used" in found["cache"]["detail"]
