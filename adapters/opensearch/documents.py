@@ -26,15 +26,18 @@ STATE = "state"  # id of the document that tells how far the index is; those of 
 _BULK_BYTES = 8 * 1024 * 1024  # of one call
 _SHARDS = 1  # facets and scores are exact, and positions are behind the records before them
 
+_FOLDED = ["ſ=>s", "µ=>μ", "ς=>σ", "ϐ=>β", "ϑ=>θ", "ϕ=>φ", "ϖ=>π", "ϰ=>κ", "ϱ=>ρ", "ϵ=>ε", "ẛ=>ṡ"]  # no capitals
+_FOLDING = {"char_filter": ["folded"], "filter": ["lowercase"]}
 _ANALYSIS = {
+    "char_filter": {"folded": {"type": "mapping", "mappings": _FOLDED}},
     "tokenizer": {
         "grams": {"type": "ngram", "min_gram": GRAM, "max_gram": GRAM},
         "short": {"type": "ngram", "min_gram": 1, "max_gram": GRAM - 1},
     },
     "analyzer": {
-        "grams": {"type": "custom", "tokenizer": "grams", "filter": ["lowercase"]},
-        "short": {"type": "custom", "tokenizer": "short", "filter": ["lowercase"]},
-        "whole": {"type": "custom", "tokenizer": "keyword", "filter": ["lowercase"]},
+        "grams": {"type": "custom", "tokenizer": "grams", **_FOLDING},
+        "short": {"type": "custom", "tokenizer": "short", **_FOLDING},
+        "whole": {"type": "custom", "tokenizer": "keyword", **_FOLDING},
     },
 }
 _WORDS = {

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from adapters.opensearch.documents import GRAM
+import msgspec
+
+from adapters.opensearch.documents import GRAM, id_of
 from adapters.opensearch.filters import Clause, any_of, compared, query_of
 from domain.model.collections import Collection
 from domain.model.highlights import highlighted
@@ -29,7 +31,7 @@ def request(collection: Collection, query: SearchQuery, seconds: float) -> Claus
         "size": query.limit + 1,
         "track_total_hits": EXACT_HITS,
         "timeout": f"{max(1, int(seconds * 1000))}ms",
-        "_source": [f"values.{field.name}" for field in collection.searchable] if query.highlight else False,
+        "_source": False,
         "aggs": {name: _counted(collection, name) for name in query.facets},
     }
     if query.after is not None:
@@ -37,11 +39,11 @@ def request(collection: Collection, query: SearchQuery, seconds: float) -> Claus
     return body
 
 
-def result(collection: Collection, query: SearchQuery, answer: Mapping[str, Any], *, whole: bool) -> SearchResult:
-    """What was found. Any: the server's answer."""
+def result(query: SearchQuery, answer: Mapping[str, Any], *, whole: bool) -> SearchResult:
+    """What was found, without highlights. Any: the server's answer."""
     hits, total = answer["hits"]["hits"], answer["hits"]["total"]
     return SearchResult(
-        hits=tuple(_hit(collection, query, hit) for hit in hits[: query.limit]),
+        hits=tuple(Hit(key=key, score=score) for score, key in (hit["sort"] for hit in hits[: query.limit])),
         total=total["value"],
         total_exact=total["relation"] == "eq",
         more=len(hits) > query.limit,
@@ -64,12 +66,15 @@ def _counted(collection: Collection, name: str) -> Clause:
     return {"terms": {"field": compared(collection.by_name[name]), "size": FACET_VALUES, "order": order}}
 
 
-def _hit(collection: Collection, query: SearchQuery, hit: Mapping[str, Any]) -> Hit:
-    """Any: as above."""
-    score, key = hit["sort"]
-    shown = {}
-    texts = hit["_source"].get("values", {}) if query.highlight else {}
+def texts_of(hits: Sequence[Hit]) -> Clause:
+    """What asks for the documents of hits."""
+    return {"ids": [id_of(hit.key) for hit in hits]}
+
+
+def shown(collection: Collection, query: SearchQuery, hit: Hit, document: Mapping[str, Any]) -> Hit:
+    """A hit with highlights. Any: the server's answer to what asks for its document."""
+    texts, parts = document.get("_source", {}).get("values", {}), {}
     for field in collection.searchable:
         if part := highlighted(texts.get(field.name) or "", query.words):
-            shown[field.name] = part
-    return Hit(key=key, score=score, highlights=shown)
+            parts[field.name] = part
+    return msgspec.structs.replace(hit, highlights=parts)

@@ -18,16 +18,17 @@ import msgspec
 from adapters.opensearch.connection import OpenSearchServer
 from adapters.opensearch.documents import STATE, IndexState, definition, reaching, rules_of, taking
 from adapters.opensearch.errors import RETRY_SECONDS, refusal
-from adapters.opensearch.finding import preference, request, result
+from adapters.opensearch.finding import preference, request, result, shown, texts_of
 from adapters.opensearch.settings import OpenSearchSettings
 from domain.errors import BackendError, BackendUnavailable, QueryTimeout, SchemaMismatch, StartFailure
 from domain.model.collections import Collection
 from domain.model.query import check_filter
 from domain.model.records import HealthStatus, Record
-from domain.model.search import IndexPosition, SearchQuery, SearchResult
+from domain.model.search import Hit, IndexPosition, SearchQuery, SearchResult
 
 _EXISTS = "resource_already_exists_exception"
 _MISSING = (404,)
+_TEXTS_AT_ONCE = 8  # hits whose texts are held for their highlights
 _START_SECONDS = 2.0  # that a server which does not answer may delay a start
 
 
@@ -106,7 +107,8 @@ class OpenSearchIndex:
             raise QueryTimeout(f"No answer within {seconds:g} s. Look for longer words, or more of them.")
         behind = await self._state(collection)
         whole = before.is_whole and behind is not None and behind.is_whole and behind.made == before.made
-        return result(collection, query, answer, whole=whole)
+        found = result(query, answer, whole=whole)
+        return await self._highlighted(collection, query, found) if query.highlight else found
 
     async def health_check(self) -> HealthStatus:
         """Ask for the server's version."""
@@ -116,6 +118,21 @@ class OpenSearchIndex:
         except BackendError as error:
             healthy, detail = False, error.detail
         return HealthStatus(healthy=healthy, detail=detail, latency_seconds=time.monotonic() - begun)
+
+    async def _highlighted(self, collection: Collection, query: SearchQuery, found: SearchResult) -> SearchResult:
+        """Texts may be long: a few hits' at a time."""
+        hits: list[Hit] = []
+        wanted = ",".join(f"values.{field.name}" for field in collection.searchable)
+        for begin in range(0, len(found.hits), _TEXTS_AT_ONCE):
+            portion = found.hits[begin : begin + _TEXTS_AT_ONCE]
+            answer = await self._ask(
+                *(collection, "POST", self._name(collection), "_mget"),
+                body=texts_of(portion),
+                params={"_source_includes": wanted},
+                seconds=self._server.settings.query_seconds,
+            )
+            hits += [shown(collection, query, *each) for each in zip(portion, answer["docs"], strict=True)]
+        return msgspec.structs.replace(found, hits=tuple(hits))
 
     def _name(self, collection: Collection) -> str:
         return f"{self._prefix}-{collection.name}"
