@@ -17,6 +17,7 @@ from minio.datatypes import Object
 from minio.error import S3Error
 from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
 
+from adapters.minio.ahead import PartsAhead
 from adapters.minio.errors import are_keys_refused, refusals
 from adapters.minio.links import public_url, signed_link
 from adapters.minio.settings import MinioSettings
@@ -69,26 +70,18 @@ class MinioObjectStore:
             self._client = None
 
     async def put(self, name: str, content: AsyncIterable[bytes], *, sha256: bytes | None = None) -> Written:
-        """Send each part while the next one comes in, and complete the object under the condition that it is new."""
-        upload = self._upload(self._opened, checked_name(name))
+        """Send parts as they fill, and complete the object under the condition that it is new."""
+        parts = PartsAhead(self._upload(self._opened, checked_name(name)))
         digest, size = hashlib.sha256(), 0
-        sending: asyncio.Task[None] | None = None
         try:
             async for part, is_last in parts_of(content):
                 await in_thread(digest.update, part)
                 size += len(part)
-                if sending is not None:
-                    await sending
-                if not is_last:
-                    sending = asyncio.create_task(in_thread(upload.add, part))
-                    continue
-                if sha256 not in (None, digest.digest()):
+                if is_last and sha256 not in (None, digest.digest()):
                     raise DigestMismatch
-                await in_thread(upload.finish, part)
+                await (parts.finish if is_last else parts.add)(part)
         except BaseException:
-            if sending is not None:
-                await asyncio.gather(sending, return_exceptions=True)
-            await in_thread(upload.abort)
+            await parts.abort()
             raise
         return Written(size, digest.digest())
 
@@ -101,10 +94,13 @@ class MinioObjectStore:
         answer = await in_thread(self._answer, self._opened, name, start, length)
         if answer is None:
             return
+        reading = asyncio.create_task(self._call(name, answer.read, PIECE_BYTES))
         try:
-            while piece := await self._call(name, answer.read, PIECE_BYTES):
+            while piece := await reading:
+                reading = asyncio.create_task(self._call(name, answer.read, PIECE_BYTES))  # while this one is sent on
                 yield piece
         finally:
+            await asyncio.gather(reading, return_exceptions=True)
             await in_thread(_end, answer)
 
     async def stat(self, name: str) -> StoredObject | None:
@@ -211,7 +207,8 @@ class MinioObjectStore:
     def _see_refused(self, client: Minio, name: str) -> None:
         """Whether a second object of one name is refused, as a single request and in parts."""
         several = self._upload(client, name)
-        several.add(b"")
+        several.begin()
+        several.add(b"", 1)
         try:
             for attempt in (partial(self._upload(client, name).finish, b""), several.complete):
                 try:

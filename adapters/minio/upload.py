@@ -7,7 +7,7 @@ one by one: by S3's rules only the request that completes an object takes ``If-N
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import suppress
 from hashlib import md5
 from xml.etree.ElementTree import Element, SubElement, tostring
@@ -17,7 +17,7 @@ from minio import Minio
 from adapters.minio.errors import refusals
 from domain.errors import BackendError, ObjectNotFound
 
-PART_BYTES = 6 * 1024 * 1024  # S3 takes 10,000 parts of at least 5 MiB
+PART_BYTES = 5 * 1024 * 1024  # S3 takes 10,000 parts of at least so many
 _TYPE = "application/octet-stream"
 _ONLY_NEW = {"If-None-Match": "*"}
 
@@ -31,20 +31,23 @@ class Upload:
         self._bucket = bucket
         self._name = name
         self._upload: str | None = None
-        self._etags: list[str] = []
+        self._etags: dict[int, str] = {}  # of the parts, by their numbers
 
-    def add(self, part: bytes) -> None:
-        """Send a part; more follows."""
+    def begin(self) -> None:
+        """Say that the object comes in parts."""
         with refusals(self._endpoint, self._name):
-            if self._upload is None:
-                self._upload = self._client._create_multipart_upload(self._bucket, self._name, {"Content-Type": _TYPE})
-            number = len(self._etags) + 1
-            self._etags.append(self._client._upload_part(self._bucket, self._name, part, None, self._upload, number))
+            self._upload = self._client._create_multipart_upload(self._bucket, self._name, {"Content-Type": _TYPE})
+
+    def add(self, part: bytes, number: int) -> None:
+        """Send a part of an upload that has begun; the first one has number 1."""
+        with refusals(self._endpoint, self._name):
+            upload = self._upload or ""
+            self._etags[number] = self._client._upload_part(self._bucket, self._name, part, None, upload, number)
 
     def finish(self, part: bytes) -> None:
         """Send the last part, and let the object be. Raises ObjectExists."""
         if self._upload is not None:
-            self.add(part)
+            self.add(part, len(self._etags) + 1)
             self.complete()
             return
         headers: dict[str, str | list[str] | tuple[str]] = {"Content-Type": _TYPE, **_ONLY_NEW}
@@ -87,9 +90,9 @@ async def parts_of(content: AsyncIterable[bytes]) -> AsyncIterator[tuple[bytes, 
     yield bytes(held), True
 
 
-def _parts_document(etags: list[str]) -> bytes:
+def _parts_document(etags: Mapping[int, str]) -> bytes:
     document = Element("CompleteMultipartUpload")
-    for number, etag in enumerate(etags, start=1):
+    for number, etag in sorted(etags.items()):
         part = SubElement(document, "Part")
         SubElement(part, "PartNumber").text = str(number)
         SubElement(part, "ETag").text = f'"{etag}"'

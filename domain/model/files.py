@@ -10,7 +10,7 @@ from domain.model.collections import MAX_LONG, Collection, Field, FieldType, Ind
 from domain.model.records import Record
 from domain.model.translation import METADATA, TIMES
 
-MAX_FILE_BYTES = 50_000 * 1024**2  # a bucket takes 10,000 parts, and ours have 6 MiB
+MAX_FILE_BYTES = 50_000 * 1024**2  # a bucket takes 10,000 parts, and ours have 5 MiB
 CHANGEABLE = ("name", "content_type", "metadata")  # of what is known of a file; the rest follows from its content
 TYPE_PATTERN = r"^([a-z0-9!#$&^_.+-]+|\*)/([a-z0-9!#$&^_.+-]+|\*)$"  # of content types in a list of them
 

@@ -12,6 +12,7 @@ from adapters.minio.object_store import MinioObjectStore
 from adapters.minio.upload import PART_BYTES, Upload
 from domain.errors import BackendUnavailable, InvalidConfiguration, ObjectExists
 from domain.model.secret import Secret
+from tests.wire import Wire
 
 
 @pytest.fixture
@@ -121,6 +122,32 @@ async def test_a_cut_upload_leaves_no_parts_in_the_bucket(settings):
         assert await open_uploads(store, settings) == 0
     finally:
         await store.close()
+
+
+async def test_a_store_that_goes_in_the_middle_of_an_upload_ends_it(minio):
+    async with Wire(minio.host, minio.port) as wire:
+        settings = minio.settings(port=wire.port, connect_seconds=1.0, read_seconds=1.0)
+        minio.create(settings.bucket)
+        store, given = MinioObjectStore(settings), 0
+
+        async def parts():
+            nonlocal given
+            for given in range(100):
+                if given == 3:
+                    wire.cut(sent=0)
+                yield bytes(PART_BYTES)
+
+        await store.open()
+        try:
+            with pytest.raises(BackendUnavailable, match="does not answer"):
+                await store.put("ab-1", parts())
+            assert given < 99  # it was noticed long before the end
+            wire.mend()
+            assert await store.stat("ab-1") is None
+            await store.put("ab-1", content(bytes(3 * PART_BYTES), b"end"))
+            assert (await store.stat("ab-1")).size == 3 * PART_BYTES + 3
+        finally:
+            await store.close()
 
 
 async def test_a_store_that_ignores_conditions_is_not_used(settings, monkeypatch):
