@@ -29,14 +29,17 @@ from domain.model.search import Hit, IndexPosition, SearchQuery, SearchResult
 _EXISTS = "resource_already_exists_exception"
 _MISSING = (404,)
 _TEXTS_AT_ONCE = 8  # hits whose texts are held for their highlights
-_START_SECONDS = 2.0  # that a server which does not answer may delay a start
 
 
 class OpenSearchIndex:
     """Indexes with names of their own, which this service makes."""
 
-    def __init__(self, settings: OpenSearchSettings, prefix: str) -> None:
-        """``prefix``: of the indexes' names. Raises InvalidConfiguration."""
+    def __init__(self, settings: OpenSearchSettings, prefix: str, *, start_seconds: float = 2.0) -> None:
+        """``prefix``: of the indexes' names; ``start_seconds``: that a server which does not answer may delay a start.
+
+        Raises InvalidConfiguration.
+        """
+        self._start_seconds = start_seconds
         self._server = OpenSearchServer(settings)
         self._prefix = prefix
         self._made: dict[str, str] = {}  # by collection: the index that was met last
@@ -50,7 +53,7 @@ class OpenSearchIndex:
         """
         await self._server.open()
         try:
-            async with asyncio.timeout(_START_SECONDS):
+            async with asyncio.timeout(self._start_seconds):
                 await self._server.version()
         except SchemaMismatch as error:
             await self._server.close()

@@ -27,8 +27,8 @@ async def connect():
     """A function (address, settings) -> an open connection, closed at the end."""
     opened = []
 
-    async def connect(*hosts, **more):
-        server = OpenSearchServer(OpenSearchSettings(hosts=hosts, **more))
+    async def connect(*hosts, query_seconds=60.0, **more):
+        server = OpenSearchServer(OpenSearchSettings(hosts=hosts, query_seconds=query_seconds, **more))
         opened.append(server)
         await server.open()
         return server
@@ -91,7 +91,7 @@ async def test_a_wrong_password_ends_a_start_and_is_not_shown(guarded):
         settings = OpenSearchSettings(
             hosts=(f"https://localhost:{port}",), user=Secret(user), password=Secret(password), ca_file=authority
         )
-        index = OpenSearchIndex(settings, "test")
+        index = OpenSearchIndex(settings, "test", start_seconds=60.0)
         with pytest.raises(StartFailure, match=r"search: OpenSearch at .* refuses the user or the password") as refusal:
             await index.open()
         assert "quite wrong" not in str(refusal.value)
@@ -146,7 +146,7 @@ def test_an_address_with_a_password_is_refused_and_not_shown():
 @pytest.mark.parametrize("host", ["127.0.0.1", "no-such-host.invalid"])
 async def test_a_server_that_is_gone_is_said_to_be_gone(connect, host):
     server = await connect(f"http://{host}:{free_port()}")
-    with pytest.raises(BackendUnavailable, match="cannot be reached: "):
+    with pytest.raises(BackendUnavailable, match=r"cannot be reached: |did not answer"):
         await server.version()
 
 
@@ -166,13 +166,12 @@ async def test_the_next_node_is_asked_where_one_is_away(connect, opensearch):
 
 async def test_a_server_that_says_nothing_is_given_up_in_time(connect, opensearch):
     async with Wire(opensearch.host, opensearch.port) as wire:
-        server = await connect(f"http://127.0.0.1:{wire.port}", query_seconds=0.3)
-        assert await server.version()
         wire.block()
+        hasty = await connect(f"http://127.0.0.1:{wire.port}", query_seconds=0.3)
         with pytest.raises(BackendUnavailable, match=r"did not answer within 0\.3 s"):
-            await server.version()
+            await hasty.version()
         wire.mend()
-        assert await server.version()
+        assert await (await connect(f"http://127.0.0.1:{wire.port}")).version()
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\n\r\nhello", b"SSH-2.0-OpenSSH\r\n", b"\0" * 100])
