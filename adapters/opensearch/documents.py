@@ -24,6 +24,7 @@ from domain.model.records import Record
 GRAM = 3  # characters in a row that are a term of the index; words that are shorter have terms of their own
 STATE = "state"  # id of the document that tells how far the index is; those of records begin with another sign
 _BULK_BYTES = 8 * 1024 * 1024  # of one call
+_REFRESH = "30s"  # every search has it done; more often would make filling dear
 _SHARDS = 1  # facets and scores are exact, and positions are behind the records before them
 
 _FOLDED = ["ſ=>s", "µ=>μ", "ς=>σ", "ϐ=>β", "ϑ=>θ", "ϕ=>φ", "ϖ=>π", "ϰ=>κ", "ϱ=>ρ", "ϵ=>ε", "ẛ=>ṡ"]  # no capitals
@@ -160,7 +161,7 @@ def _rules(collection: Collection) -> Clause:
         "positions": {"type": "object", "enabled": False},
     }
     index = {"number_of_shards": _SHARDS, "auto_expand_replicas": "0-1", "analysis": _ANALYSIS}
-    index["max_regex_length"] = MAX_EXPRESSION
+    index |= {"max_regex_length": MAX_EXPRESSION, "refresh_interval": _REFRESH}
     return {"settings": {"index": index}, "mappings": {"dynamic": "strict", "properties": properties}}
 
 

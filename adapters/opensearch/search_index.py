@@ -43,8 +43,7 @@ class OpenSearchIndex:
         self._server = OpenSearchServer(settings)
         self._prefix = prefix
         self._made: dict[str, str] = {}  # by collection: the index that was met last
-        self._written = Counter[str]()  # calls that wrote, by collection
-        self._shown: dict[str, int] = {}  # how many of them searches see; none yet: nor what a former run wrote
+        self._shown = Counter[str]()  # by collection: calls that were begun to let searches see what was written
         self._showing = asyncio.Lock()
 
     async def open(self) -> None:
@@ -153,7 +152,6 @@ class OpenSearchIndex:
 
     async def _write(self, collection: Collection, *path: str, params: Mapping[str, str] = {}, **more: Any) -> Any:
         """Any: as above."""
-        self._written[collection.name] += 1
         params = {**params, "require_alias": "true"}
         return await self._ask(collection, "POST", self._alias(collection), *path, params=params, **more)
 
@@ -176,13 +174,17 @@ class OpenSearchIndex:
                 raise refusal(self._server.place, outcome["status"], error, index=place)
 
     async def _show(self, collection: Collection) -> None:
-        """Let searches see what was written here; one such call is on its way at a time."""
-        wanted = self._written[collection.name]
+        """Let searches see what was written, by whomever; those that wait share the next such call."""
+        before = self._shown[collection.name]
         async with self._showing:
-            if self._shown.get(collection.name, -1) < wanted:
-                reached = self._written[collection.name]
+            if self._shown[collection.name] != before:
+                return  # one that began later has come to its end
+            self._shown[collection.name] += 1
+            try:
                 await self._ask(collection, "POST", self._name(collection), "_refresh")
-                self._shown[collection.name] = reached
+            except BaseException:
+                self._shown[collection.name] = before
+                raise
 
     async def _meet(self, collection: Collection) -> IndexState:
         """The state of the index, which is made where there is none. Raises SchemaMismatch, BackendError."""
