@@ -27,6 +27,7 @@ from domain.model.records import HealthStatus, Record
 from domain.model.search import Hit, IndexPosition, SearchQuery, SearchResult
 
 _EXISTS = "resource_already_exists_exception"
+_NO_SHARD = "no_shard_available_action_exception"  # being made, or read in after a start: a write waits for it
 _MISSING = (404,)
 _TEXTS_AT_ONCE = 8  # hits whose texts are held for their highlights
 
@@ -199,7 +200,8 @@ class OpenSearchIndex:
 
     async def _state(self, collection: Collection) -> IndexState | None:
         seconds = self._server.settings.query_seconds
-        found = await self._server.ask("GET", self._name(collection), "_doc", STATE, seconds=seconds, nothing=_MISSING)
+        path, unknown = (self._name(collection), "_doc", STATE), (*_MISSING, _NO_SHARD)
+        found = await self._server.ask("GET", *path, seconds=seconds, nothing=unknown)
         if found is None:
             return None
         try:
