@@ -182,6 +182,8 @@ class SearchFeed:
                 await self._take(sorted(keys), ready[-1].last if ready else applied)
             elif frames:
                 await asyncio.sleep(_GLANCE)
+            else:
+                self._recover()  # the index has told its position, and lacks nothing
 
     async def _take(self, keys: Sequence[str], through: int) -> None:
         """Index records as they are stored by now."""

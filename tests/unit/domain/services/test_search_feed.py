@@ -179,6 +179,20 @@ async def test_an_index_that_is_away_delays_nobody_and_misses_nothing(rig):
     assert (await rig.feed.state()).last_error is None
 
 
+async def test_an_index_that_comes_back_is_told_of_though_nothing_is_written(rig):
+    await rig.write(task("a"))
+    await rig.until(lambda: rig.told(SearchMeasured))
+    await rig.stop()
+    rig.index.error = BackendUnavailable("The index is away.")
+    rig.feed = rig.start()
+    await rig.until(lambda: rig.told(SearchIndexLost))
+    rig.index.error = None
+
+    await rig.until(lambda: rig.told(SearchIndexRegained))
+
+    assert (await rig.feed.state()).last_error is None
+
+
 async def test_a_bug_in_an_index_does_not_end_the_feed(rig):
     await asyncio.wait_for(rig.feed.reach(await rig.write(task("a", source_text="word"))), 30)
     rig.index.error = ZeroDivisionError("an odd record")
