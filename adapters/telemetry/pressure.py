@@ -14,6 +14,8 @@ from domain.model.observations import (
     FlushFailed,
     LaneMeasured,
     RequestServed,
+    SearchIndexLost,
+    SearchIndexRegained,
     SearchMeasured,
     UncleanStart,
 )
@@ -32,6 +34,7 @@ class PressureMetrics:
         self._registry = registry
         self._nouns = nouns
         self._backends: dict[str, str] = {}  # of each noun, as measured last
+        self._searched = set[str]()  # nouns that have an index
         self.handlers: Mapping[type, Callable[[Any], None]] = {
             RequestServed: self._request_served,
             BufferMeasured: self._buffer_measured,
@@ -41,6 +44,8 @@ class PressureMetrics:
             BackendLost: self._backend_lost,
             UncleanStart: self._unclean_start,
             SearchMeasured: self._search_measured,
+            SearchIndexLost: lambda lost: self._search_reached(lost.collection, up=False),
+            SearchIndexRegained: lambda found: self._search_reached(found.collection, up=True),
         }
         self._create_backlog()
         self._create_flush()
@@ -55,6 +60,7 @@ class PressureMetrics:
 
         self._unindexed = gauge("search_lag_records", "Stored records that the search index lacks.", "type")
         self._complete = gauge("search_complete", "0 while the search index is filled, or must be.", "type")
+        self._search_up = gauge("search_index_up", "0 while the search index cannot be written.", "type")
 
     def _create_flush(self) -> None:
         gauge, counter = self._gauge, self._counter
@@ -111,7 +117,7 @@ class PressureMetrics:
         self._triggers.labels(flushed.noun, flushed.trigger).inc()
 
     def _flush_failed(self, failed: FlushFailed) -> None:
-        self._retries.labels(self._nouns.get(failed.collection, "other"), failed.error).inc()
+        self._retries.labels(self._noun(failed.collection), failed.error).inc()
 
     def _backend_lost(self, lost: BackendLost) -> None:
         self._losses.labels(lost.backend).inc()
@@ -120,6 +126,16 @@ class PressureMetrics:
         self._unclean.inc()
 
     def _search_measured(self, measured: SearchMeasured) -> None:
-        noun = self._nouns.get(measured.collection, "other")
+        noun = self._noun(measured.collection)
         self._unindexed.labels(noun).set(measured.records)
         self._complete.labels(noun).set(measured.complete)
+        if noun not in self._searched:
+            self._search_reached(measured.collection, up=True)
+
+    def _search_reached(self, collection: str, *, up: bool) -> None:
+        noun = self._noun(collection)
+        self._searched.add(noun)
+        self._search_up.labels(noun).set(up)
+
+    def _noun(self, collection: str) -> str:
+        return self._nouns.get(collection, "other")
