@@ -197,7 +197,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--store", choices=("bucket", "disk"), default="bucket")
     parser.add_argument("--scratch", type=Path, help="where the service keeps its data meanwhile")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     with tempfile.TemporaryDirectory(dir=options.scratch, prefix="files-") as folder:
         asyncio.run(measure(options, Path(folder)))
 
