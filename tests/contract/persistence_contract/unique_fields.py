@@ -117,8 +117,8 @@ async def test_values_are_compared_by_code_point(unique):
 
 
 async def test_of_many_writers_of_one_value_exactly_one_has_it(unique):
-    async def take(number: int, value: str) -> bool:
-        one = user(f"{value}-{number:02}", value, revision=number + 1)
+    async def take(number: int, value: str, revision: int) -> bool:
+        one = user(f"{value}-{number:02}", value, revision=revision)
         for _ in range(200):
             try:
                 if number % 2:
@@ -135,7 +135,7 @@ async def test_of_many_writers_of_one_value_exactly_one_has_it(unique):
                 return True
         raise AssertionError("never let in")
 
-    for value in ("x@y.z", "w@y.z"):
-        won = await asyncio.gather(*(take(number, value) for number in range(20)))
+    for first, value in ((1, "x@y.z"), (101, "w@y.z")):
+        won = await asyncio.gather(*(take(number, value, first + number) for number in range(20)))
         assert won.count(True) == 1
         assert list((await stored(unique)).values()).count(value) == 1
