@@ -13,6 +13,7 @@ import msgspec
 
 from adapters.memory.backend_type import MEMORY
 from adapters.mysql.backend_type import MYSQL
+from adapters.opensearch.backend_type import OPENSEARCH
 from adapters.postgres.backend_type import POSTGRES
 from adapters.redis.backend_type import REDIS
 from adapters.sqlite.backend_type import SQLITE
@@ -36,6 +37,7 @@ BUILT_IN_TYPES: Mapping[str, AnyType] = {
     "mariadb": MYSQL,
     "postgres": POSTGRES,
     "redis": REDIS,
+    "opensearch": OPENSEARCH,
 }
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from adapters.opensearch.settings import nodes_of
 from domain.model.dead_letters import LetterBounds
 from domain.model.files import MAX_FILE_BYTES, TYPE_PATTERN, FileLimits
 from domain.model.policies import BufferPolicy
@@ -176,17 +177,13 @@ class SearchSettings(Section, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse a server that is not described."""
-        if self.type == "opensearch" and not self.hosts:
-            raise ValueError('type "opensearch" needs a `url`, like https://search:9200')
-        if "@" in self.url:
-            raise ValueError("`url` names a user; use `user` and `password` for that")
-        if (self.user is None) != (self.password is None):
-            raise ValueError("`user` and `password` go together")
+        if self.type == "opensearch":
+            nodes_of(self.url, self.user, self.password)
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """The nodes."""
-        return tuple(filter(None, map(str.strip, self.url.split(","))))
+        """The nodes, of type opensearch."""
+        return nodes_of(self.url, self.user, self.password)
 
 
 class LogSettings(Section, frozen=True, kw_only=True):

@@ -9,6 +9,18 @@ import msgspec
 from domain.model.secret import Secret
 
 
+def nodes_of(url: str, user: Secret | None, password: Secret | None) -> tuple[str, ...]:
+    """The nodes that a configured ``url`` names, separated by commas. Raises ValueError where settings do not fit."""
+    nodes = tuple(filter(None, map(str.strip, url.split(","))))
+    if not nodes:
+        raise ValueError('type "opensearch" needs a `url`, like https://search:9200')
+    if "@" in url:
+        raise ValueError("`url` names a user; use `user` and `password` for that")
+    if (user is None) != (password is None):
+        raise ValueError("`user` and `password` go together")
+    return nodes
+
+
 class OpenSearchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where its nodes are, who enters, and how long one waits."""
 

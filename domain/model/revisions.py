@@ -57,3 +57,17 @@ def uuid_of(revision: int) -> str:
     milliseconds = (REVISION_EPOCH - EPOCH) // _MILLISECOND + tick_of(revision)
     counter = revision & COUNTERS - 1
     return str(UUID(int=milliseconds << 80 | 7 << 76 | counter << 64 | 2 << 62 | instance_of(revision)))
+
+
+def made_at(text: str) -> datetime | None:
+    """When a UUID of ``uuid_of`` was made, to the millisecond; None where the text is none."""
+    try:
+        number = UUID(text).int
+        made = EPOCH + (number >> 80) * _MILLISECOND
+    except (ValueError, OverflowError):
+        return None
+    rest = number & (1 << 64) - 1
+    is_ours = (
+        text == str(UUID(int=number)) and number >> 76 & 15 == 7 and rest >> INSTANCE_BITS == 2 << 62 - INSTANCE_BITS
+    )
+    return made if is_ours else None

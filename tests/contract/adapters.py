@@ -6,7 +6,7 @@ The contract suites run over this table, memory first: a fault of a suite shows 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ ABILITIES = {
     "mysql": {ConditionalWrites, UniqueFields, Counting, Expiring, Scanning, Dumping},
     "postgres": {ConditionalWrites, UniqueFields, Counting, Expiring, Scanning, Dumping},
     "redis": {ConditionalWrites, Counting, Scanning, Dumping},
+    "opensearch": {Counting, Expiring, Scanning, Dumping},
 }
 
 BACKENDS: dict[str, Callable[[Path], Any]] = {
@@ -68,6 +69,23 @@ def redis_backend(database: Database, port: int | None = None) -> Any:
     url = Secret(replace(database, port=port or database.port).dsn)
     settings = found.settings(url=url, call_seconds=60.0, query_seconds=300.0)  # far above what a busy machine needs
     return found.build(settings, BackendContext(name="redis", data_folder=Path("/nowhere"), collections=BUILT_IN))
+
+
+@dataclass(frozen=True)
+class Indexes:
+    """Where a real OpenSearch is, and how the names of a test's indexes begin."""
+
+    host: str
+    port: int
+    prefix: str
+
+
+def opensearch_backend(indexes: Indexes, port: int | None = None) -> Any:
+    """A backend on indexes of a real OpenSearch, not open; ``port``: of a way around."""
+    found = backend_type("opensearch", "the tests")
+    url = f"http://{indexes.host}:{port or indexes.port}"
+    settings = found.settings(url=url, prefix=indexes.prefix, call_seconds=120.0, query_seconds=60.0)
+    return found.build(settings, BackendContext(name="opensearch", data_folder=Path("/nowhere"), collections=BUILT_IN))
 
 
 class MemoryState:

@@ -8,12 +8,23 @@ from contextlib import ExitStack
 import pytest
 
 from domain.model.built_in import BUILT_IN
-from tests.contract.adapters import BACKENDS, SERVERS, STATES, redis_backend, redis_state, server_backend
+from tests.contract.adapters import (
+    BACKENDS,
+    SERVERS,
+    STATES,
+    Indexes,
+    opensearch_backend,
+    redis_backend,
+    redis_state,
+    server_backend,
+)
 from tests.servers import Database
 from tests.wire import Wire
 
+OTHERS = {"redis": redis_backend, "opensearch": opensearch_backend}
 
-@pytest.fixture(params=[*BACKENDS, *SERVERS, "redis"])
+
+@pytest.fixture(params=[*BACKENDS, *SERVERS, *OTHERS])
 def kind(request):
     """The name of the backend under test; memory comes first: a fault of a suite shows before any engine starts."""
     return request.param
@@ -39,6 +50,11 @@ def database(kind, request, migrated):
     if kind == "redis":
         with request.getfixturevalue(kind).database() as database:
             yield database
+    elif kind == "opensearch":
+        server = request.getfixturevalue(kind)
+        prefix = server.prefix()
+        yield Indexes(server.host, server.port, prefix)
+        server.ask("DELETE", f"/{prefix}-*")
     else:
         yield migrated(request.getfixturevalue(kind)) if kind in SERVERS else None
 
@@ -61,7 +77,7 @@ def port(request):
 @pytest.fixture
 async def backend(kind, tmp_path, database, port):
     """An open, empty storage backend."""
-    build = redis_backend if kind == "redis" else server_backend
+    build = OTHERS.get(kind, server_backend)
     adapter = BACKENDS[kind](tmp_path) if database is None else build(database, port)
     try:
         await adapter.open()

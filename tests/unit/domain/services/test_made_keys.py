@@ -68,3 +68,12 @@ def test_a_collection_whose_keys_are_sent_has_none_made():
     tasks = RecordSchema(TASKS)
     with pytest.raises(InvalidRecords, match="1 of 1 records breaks a rule"):
         tasks.check(b'[{"session_id": "s"}]', NOW)
+
+
+def test_a_made_key_tells_when_it_was_made_and_no_other_does():
+    key = revisions.uuid_of(FIRST)
+    assert revisions.made_at(key) == NOW
+    others = [key.upper(), key.replace("-", ""), f"{{{key}}}", f" {key}", key[:-1], "", "a", "\udc00", "0" * 36]
+    others += ["01a20d2c-fb03-7f06-9b8d-964f0a1cdd41", "4bf92f35-77b3-4da6-a3ce-929d0e0e4736"]  # of other makers
+    others += ["ffffffff-ffff-7fff-8000-000000000000"]  # of a year that is none
+    assert [revisions.made_at(other) for other in others] == [None] * len(others)

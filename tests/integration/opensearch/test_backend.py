@@ -1,0 +1,127 @@
+"""Records in OpenSearch: where they lie, what goes with a day, and what a wrong mapping is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from adapters.opensearch.backend import OpenSearchBackend
+from adapters.opensearch.connection import OpenSearchServer
+from adapters.opensearch.settings import OpenSearchSettings
+from domain.errors import RecordRefused, SchemaMismatch
+from domain.model.logs import LOGS
+from domain.model.query import Query, Sort
+from domain.model.records import Record
+from domain.model.revisions import compose, tick_at, uuid_of
+from persistence_contract.records import record
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@dataclass
+class Store:
+    server: object
+    prefix: str
+    now: datetime = NOW
+    opened: list[OpenSearchBackend] = field(default_factory=list)
+
+    async def open(self) -> OpenSearchBackend:
+        settings = OpenSearchSettings(hosts=(self.server.url,), call_seconds=120.0, query_seconds=60.0)
+        backend = OpenSearchBackend(OpenSearchServer(settings), self.prefix, now=lambda: self.now)
+        self.opened.append(backend)
+        await backend.open()
+        return backend
+
+    def indexes(self) -> set[str]:
+        found = self.server.ask("GET", f"/_cat/indices/{self.prefix}-*?format=json&h=index")
+        return {each["index"].removeprefix(f"{self.prefix}-") for each in found}
+
+
+@pytest.fixture
+async def store(opensearch):
+    opensearch.start()
+    store = Store(opensearch, opensearch.prefix())
+    yield store
+    for backend in store.opened:
+        await backend.close()
+    opensearch.ask("DELETE", f"/{store.prefix}-*")
+
+
+def made(days: float, counter: int = 0) -> str:
+    """A key that the service made so many days ago."""
+    return uuid_of(compose(tick_at(NOW - days * DAY), 1, counter))
+
+
+def log(key: str, days: float = 0, **fields) -> Record:
+    created = (NOW - days * DAY - datetime(2026, 1, 2, 12, 0, 0, 123456, tzinfo=UTC)).total_seconds()
+    return record(key, created, 1, created, collection=LOGS, level="info", message="m", **fields)
+
+
+async def kept(backend) -> set[str]:
+    return {one.key for one in (await backend.query(LOGS, Query(sort=(Sort("log_id"),), limit=1000))).items}
+
+
+async def test_made_keys_lie_in_an_index_of_their_day_and_all_others_in_one(store):
+    backend = await store.open()
+    logs = {key: log(key, days) for days in (0, 1, 39, 41, 3000) for key in [made(days)]} | {"own": log("own")}
+    await backend.write(LOGS, [logs[key] for key in sorted(logs)])
+
+    assert store.indexes() == {"logs", "logs-2026.11.24", "logs-2026.11.23", "logs-2026.10.16"}
+    for key, sent in logs.items():
+        assert await backend.read(LOGS, key) == sent
+    assert await kept(backend) == set(logs)
+    store.now += 100 * DAY  # a write of a day that is there meets its record, however late it comes
+    other = await store.open()
+    await other.write(LOGS, [record(made(39), 10**9, 2, 0, collection=LOGS, level="error", message="new")])
+    assert await kept(other) == set(logs)
+    assert (await backend.read(LOGS, made(39))).values[1] == "error"
+
+
+async def test_a_day_that_is_over_goes_as_a_whole_and_one_that_is_not_stays(store):
+    backend = await store.open()
+    keys = sorted({made(days): days for days in (0, 9.4, 9.6, 10.4, 10.6, 20)}.items())
+    await backend.write(LOGS, [log(key, days) for key, days in keys])
+    await backend.write(LOGS, [log("old", 11), log("young", 1)])
+
+    before = NOW - 10 * DAY
+    assert await backend.expire(LOGS, before, 1) == 2  # of the 13th and of the 4th, whatever the limit
+    assert await backend.expire(LOGS, before, 1) == 1  # by its time
+    assert await backend.expire(LOGS, before, 1) == 0
+    assert await kept(backend) == {made(0), made(9.4), made(9.6), made(10.4), "young"}
+    assert store.indexes() == {"logs", "logs-2026.11.24", "logs-2026.11.15", "logs-2026.11.14"}
+    await backend.write(LOGS, [log(made(20), 20)])  # sent again
+    assert made(20) in await kept(backend)
+
+
+async def test_an_index_that_was_made_otherwise_refuses_its_records_and_no_others(store):
+    backend = await store.open()
+    await backend.write(LOGS, [log("first")])
+    body = {"mappings": {"properties": {"values": {"properties": {"level": {"type": "integer"}}}}}}
+    store.server.ask("PUT", f"/{store.prefix}-logs-2026.11.24", body)
+    batch = [log(made(1), 1), log(made(0)), log("own")]
+    with pytest.raises(RecordRefused, match="mapper_parsing_exception") as found:
+        await backend.write(LOGS, batch)
+
+    assert found.value.index == 1
+    assert (await backend.write(LOGS, [batch[0], batch[2]])).applied == 2
+
+
+async def test_an_index_that_nobody_made_like_this_ends_the_writing(store):
+    store.server.ask("PUT", f"/{store.prefix}-logs", {"settings": {"number_of_shards": 2}})
+    backend = await store.open()
+    with pytest.raises(SchemaMismatch, match="was not made by this release"):
+        await backend.write(LOGS, [log("a")])
+
+
+async def test_indexes_that_somebody_removed_are_made_anew(store):
+    backend = await store.open()
+    await backend.write(LOGS, [log(made(0)), log("own")])
+    store.server.ask("DELETE", f"/{store.prefix}-*")
+
+    assert await kept(backend) == set()
+    assert await backend.read(LOGS, "own") is None
+    await backend.write(LOGS, [log(made(0)), log("own")])
+    assert await kept(backend) == {made(0), "own"}
