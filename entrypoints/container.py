@@ -10,6 +10,7 @@ from adapters.system.ids import SystemIds
 from adapters.telemetry.fan_out import FanOut
 from adapters.telemetry.metrics import Metrics
 from domain.model.built_in import BUILT_IN
+from domain.services.access import Access
 from domain.services.buffer import BufferManager
 from domain.services.changes import ChangeService
 from domain.services.counted_log import CountedLog
@@ -92,6 +93,7 @@ class Container(containers.DeclarativeContainer):
     # the HTTP door
     services = providers.Singleton(
         Services,
+        access=providers.Singleton(Access),
         backends=backends,
         registry=registry,
         buffer=buffer,

@@ -4,8 +4,11 @@ PersistenceError
 ├── InvalidRequest             the caller's text cannot be used
 │   ├── MalformedBody          not JSON, or JSON beyond the door's limits
 │   ├── InvalidParameter       a query parameter, path word or header that means nothing here
+│   ├── CredentialInAddress    a key or token in the query string
 │   ├── InvalidCursor          a page cursor that was edited, or belongs to another query
 │   └── BodyTooSlow            the body did not arrive in time
+├── Unauthenticated            no credential, or one that is not valid (any longer)
+├── MissingScope               the caller is known, and may not do this
 ├── InvalidRecords             decodable JSON that breaks a declared rule
 ├── DigestMismatch             the content is not what its digest says
 │   └── ChecksumMismatch       ... a piece of it is not what its checksum says
@@ -73,6 +76,7 @@ PersistenceError
 
 from __future__ import annotations
 
+from domain.errors.access import CredentialInAddress, MissingScope, Unauthenticated
 from domain.errors.outages import (
     BackendContended,
     BackendCorrupt,
@@ -164,6 +168,7 @@ __all__ = [
     "BufferFull",
     "ChecksumMismatch",
     "Conflict",
+    "CredentialInAddress",
     "DataFolderLocked",
     "DataFolderUnusable",
     "DeadLetterNotFound",
@@ -188,6 +193,7 @@ __all__ = [
     "LeaseLost",
     "MalformedBody",
     "MethodNotAllowed",
+    "MissingScope",
     "NotFound",
     "NotReplayable",
     "ObjectExists",
@@ -212,6 +218,7 @@ __all__ = [
     "SlowDown",
     "StartFailure",
     "StatementTooLarge",
+    "Unauthenticated",
     "Unavailable",
     "UnexpectedFailure",
     "UnknownBackend",

@@ -10,6 +10,7 @@ from aiohttp import web
 from domain.model.observations import RequestServed
 from entrypoints.http.answers import CACHED, common_headers
 from entrypoints.http.call import Call
+from entrypoints.http.door import admit
 from entrypoints.http.errors import problem_response, report_failure
 from entrypoints.http.handlers.documents import DESCRIPTION
 from entrypoints.http.openapi.document import document
@@ -21,12 +22,15 @@ from entrypoints.http.wire import body_of
 
 SERVICES = web.AppKey("services", Services)
 CALL = web.RequestKey("call", Call)
+Bound = Callable[[web.Request], Awaitable[web.StreamResponse]]
+ROWS = web.AppKey("rows", dict[Bound, Route])  # by what the router calls
 
 
 def create_app(services: Services) -> web.Application:
     """Bind every route to the services. Raises UnknownCollection where a route's collection is not declared."""
     app = web.Application(middlewares=[serve])
     app[SERVICES] = services
+    app[ROWS] = {}
     app[DESCRIPTION] = body_of(document(services.about.version))
     resources = {collection.name: Resource(collection) for collection in services.registry.collections}
     for route in ROUTES:
@@ -37,14 +41,15 @@ def create_app(services: Services) -> web.Application:
 
 
 @web.middleware
-async def serve(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    """Everything that all requests share: an id, a trace, errors as problem documents, one observation."""
-    services = request.app[SERVICES]
+async def serve(request: web.Request, handler: Bound) -> web.StreamResponse:
+    """Everything that all requests share: an id, a trace, the door, errors as problem documents, one observation."""
+    services, route = request.app[SERVICES], request.app[ROWS].get(request.match_info.handler)
     call = request[CALL] = Call(request, services)
     begun = services.clock.monotonic()
     try:
+        if route is not None:
+            call.endpoint = route.template
+        await admit(call, route)
         response = await handler(request)
     except Exception as error:  # the outermost net: whatever it is becomes an answer or ends the connection
         response = problem_response(error, call) if call.stream is None else _cut(call, call.stream, error)
@@ -63,13 +68,13 @@ async def serve(
 def _add(app: web.Application, route: Route, resources: Mapping[str, Resource]) -> None:
     async def handle(request: web.Request) -> web.StreamResponse:
         call = request[CALL]
-        call.endpoint = route.template
         check_path(request)
         call.resources = resources
         if route.collection is not None:
             call.resource = resources[route.collection]
         return await route.handler(call)
 
+    app[ROWS][handle] = route
     if route.method == "GET":
         app.router.add_get(route.pattern, handle)  # HEAD too
     else:
@@ -97,6 +102,7 @@ def _observe(call: Call, response: web.StreamResponse, seconds: float) -> None:
             seconds=seconds,
             request_id=call.request_id,
             user_id=told.get("user_id"),
+            principal=call.principal.name,
             session_id=request.match_info.get("session_id") or told.get("session_id"),
             error=call.error,
             trace=call.trace,

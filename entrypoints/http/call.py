@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from aiohttp import web
 
+from domain.model.access import NOBODY, Principal
 from domain.model.observations import Trace
 from domain.model.origin import Origin
 from domain.services.caching import Lookup
@@ -30,6 +31,7 @@ class Call:
         "headers",
         "held",
         "lookup",
+        "principal",
         "receipt",
         "request",
         "request_id",
@@ -50,6 +52,7 @@ class Call:
         self.endpoint = UNMATCHED  # route template
         self.request_id = request_id_of(headers.get("X-Request-Id"), services)
         self.trace = trace_of(headers.get("traceparent"))
+        self.principal: Principal = NOBODY  # until the door has let them in
         self.held = 0  # body bytes in memory that count against the door's bound
         self.accepted: int | None = None  # records of a stream that stay whatever follows
         self.receipt: str | None = None  # of the last of them
@@ -61,7 +64,7 @@ class Call:
     @property
     def origin(self) -> Origin:
         """The request as far as the services care."""
-        return Origin(peer=self.request.remote, trace=self.trace)
+        return Origin(principal=self.principal.name, peer=self.request.remote, trace=self.trace)
 
 
 def wants_fresh(controls: Iterable[str]) -> bool:

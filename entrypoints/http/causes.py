@@ -39,6 +39,19 @@ CAUSES: Mapping[str, str] = {
     "unsupported_media_type": (
         "`Content-Type` or `Content-Encoding` is missing, or names a form that is not read at this address."
     ),
+    # who asks
+    "unauthenticated": (
+        "`[auth]` of the configuration asks for a credential. There is none in the headers, or more than one, or it is "
+        "unknown, expired or revoked; which of these is told to nobody. Addresses that do not exist answer the same."
+    ),
+    "missing_scope": (
+        "A key may do what its scopes say: a right, in every collection or in one. None of those of this key covers "
+        "what was asked for."
+    ),
+    "credential_in_address": (
+        "The query string holds a key, or a parameter that is called like one. Proxies, logs and histories keep "
+        "addresses."
+    ),
     # what it asks for
     "not_found": "The address is right, and what it names does not exist.",
     "route_not_found": "No part of the API has this path.",

@@ -14,6 +14,7 @@ from domain.model.observations import RequestFailed
 from domain.model.records import Record
 from entrypoints.http import tus
 from entrypoints.http.call import Call
+from entrypoints.http.door import CHALLENGE
 from entrypoints.http.media import ACCEPT_PATCH, ACCEPT_POST
 from entrypoints.http.preconditions import quoted
 from entrypoints.http.wire import Document, body_of
@@ -23,6 +24,8 @@ PROBLEM = "application/problem+json"
 STATUS: dict[type[PersistenceError], int] = {  # the nearest class in an error's ancestry decides
     errors.InvalidRequest: 400,
     errors.BodyTooSlow: 408,
+    errors.Unauthenticated: 401,
+    errors.MissingScope: 403,
     errors.InvalidRecords: 422,
     errors.DigestMismatch: 422,
     errors.ChecksumMismatch: 460,  # which the tus protocol has made up
@@ -54,6 +57,8 @@ def problem_response(error: Exception, call: Call) -> web.Response:
         status=status, body=body_of(_document(problem, status, call)), headers={"Content-Type": PROBLEM}
     )
     response.headers.update(_headers(problem, call))
+    if isinstance(problem, errors.Unauthenticated):
+        response.force_close()
     if isinstance(error, web.HTTPMethodNotAllowed):
         response.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
     return response
@@ -143,6 +148,8 @@ def _document(problem: PersistenceError, status: int, call: Call) -> Document:
         "request_id": call.request_id,
         "instance": call.request.rel_url.raw_path[:500],
     }
+    if isinstance(problem, errors.MissingScope):
+        document["scope"] = problem.scope
     if call.accepted is not None:
         document |= {"accepted": call.accepted, "receipt": call.receipt}
     if isinstance(problem, errors.PreconditionFailed) and isinstance(problem.current, Record):
@@ -155,6 +162,10 @@ def _headers(problem: PersistenceError, call: Call) -> dict[str, str]:
         return {"Retry-After": str(max(1, math.ceil(problem.retry_after or 1)))}
     if isinstance(problem, errors.ProtocolVersionUnknown):
         return {"Tus-Version": tus.VERSION}
+    if isinstance(problem, errors.Unauthenticated):
+        return {"WWW-Authenticate": CHALLENGE}
+    if isinstance(problem, errors.MissingScope):
+        return {"WWW-Authenticate": f'{CHALLENGE}, error="insufficient_scope", scope="{problem.scope}"'}
     if isinstance(problem, errors.RangeNotSatisfiable):
         return {"Content-Range": f"bytes */{problem.size}"}
     if isinstance(problem, errors.UnsupportedMediaType):

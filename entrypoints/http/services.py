@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from domain.services.access import Access
 from domain.services.buffer import BufferManager
 from domain.services.changes import ChangeService
 from domain.services.dead_letters import DeadLetterService
@@ -38,6 +39,7 @@ class About:
 class Services:
     """Everything a handler may call."""
 
+    access: Access
     backends: Backends
     registry: StorageBackendRegistry
     buffer: BufferManager

@@ -13,6 +13,7 @@ class RequestServed(Observed, frozen=True, kw_only=True, tag=True):
     status: int
     seconds: float
     request_id: str
+    principal: str | None = None  # who asked: kind and id, never the credential
     user_id: str | None = None
     session_id: str | None = None
     error: str | None = None  # stable code of the problem answered

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import io
 import json
 from collections.abc import AsyncIterator
@@ -28,6 +29,7 @@ from adapters.system.ids import SystemIds
 from domain.model.built_in import BUILT_IN
 from domain.model.observations import Observation
 from domain.model.policies import BufferPolicy
+from domain.services.access import Access
 from domain.services.buffer import BufferManager
 from domain.services.changes import ChangeService
 from domain.services.counted_log import CountedLog
@@ -141,6 +143,7 @@ async def running(
     objects: Any = None,
     limits: ObjectSettings = LIMITS,
     index: Any = None,
+    access: Access | None = None,
     **server: Any,
 ) -> AsyncIterator[Running]:
     """A service for one test; ``index``: False for none."""
@@ -149,6 +152,7 @@ async def running(
     objects = objects or MemoryObjectStore(SystemClock())
     index = MemorySearchIndex() if index is None else index or None
     services, log, letters = build(policy, bodies or Bodies(), backend, observed, objects, limits, index)
+    services = dataclasses.replace(services, access=access) if access else services
     http = HttpServer(partial(create_app, services), port=0, finish_seconds=1.0, **server)
     await services.buffer.start()
     await services.flush.start()
@@ -203,6 +207,7 @@ def build(
     query = QueryService(registry, buffer, flush, policy, caching=cache.caching)
     changes = ChangeService(registry, schemas, buffer, flush, query, receipts, policy, clock)
     services = Services(
+        access=Access(),
         backends=backends,
         registry=registry,
         buffer=buffer,

@@ -72,7 +72,7 @@ def test_a_request_is_one_json_line_with_exactly_the_agreed_keys():
         "session_id": "s",
         "trace_id": "a" * 32,
         "message": "request_served",
-        "meta": {"status": 202, "seconds": 0.5, "error": None},
+        "meta": {"status": 202, "seconds": 0.5, "principal": None, "error": None},
     }
 
 

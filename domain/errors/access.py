@@ -1,0 +1,32 @@
+"""Callers who are not known, or may not."""
+
+from __future__ import annotations
+
+from domain.errors.requests import InvalidRequest
+from domain.errors.root import PersistenceError
+
+
+class Unauthenticated(PersistenceError):
+    """The request has no valid credential."""
+
+    code = "unauthenticated"
+    cure = "Send a key that is neither expired nor revoked in `X-API-Key`; `persistence keys create` makes one."
+
+
+class MissingScope(PersistenceError):
+    """The caller may not do this."""
+
+    code = "missing_scope"
+    cure = "Use a key that has the scope which the detail names; `persistence keys create --scope` makes one."
+
+    def __init__(self, detail: str = "", *, scope: str = "") -> None:
+        """``scope``: that would be enough."""
+        super().__init__(detail)
+        self.scope = scope
+
+
+class CredentialInAddress(InvalidRequest):
+    """An address is no place for a credential."""
+
+    code = "credential_in_address"
+    cure = "Send the key in `X-API-Key`. Replace it: addresses are written into logs on the way."
