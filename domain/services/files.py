@@ -137,6 +137,10 @@ class FileService:
         """What is known of a file. Raises RecordNotFound, Replaying, BackendError."""
         return await self._query.get(FILES, file_id)
 
+    async def settle(self) -> None:
+        """Return when every file that was acknowledged so far is stored. Raises Replaying, FlushIncomplete."""
+        await self._query.settle(FILES)
+
     async def check_new(self, file: NewFile) -> None:
         """Whether a new file would be taken. Raises as ``store`` does before the content is taken."""
         self._judge(file)

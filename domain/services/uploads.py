@@ -191,6 +191,7 @@ class UploadService:
             _, pieces = await self._look(state.upload_id)
             if pieces is None:
                 return
+            await self._files.settle()  # or an outage of the backend would cost one more copy of it at each look
             await self._store(state, pieces, origin)
             with suppress(ObjectExists):
                 await self._objects.put(_named(state.upload_id, _DONE), _once(b""))

@@ -8,7 +8,14 @@ import pytest
 
 from adapters.localdisk.object_store import LocalDiskObjectStore
 from adapters.system.ids import SystemIds
-from domain.errors import BackendUnavailable, MalformedBody, PayloadTooLarge, UploadNotFound, UploadOffsetMismatch
+from domain.errors import (
+    BackendUnavailable,
+    FlushIncomplete,
+    MalformedBody,
+    PayloadTooLarge,
+    UploadNotFound,
+    UploadOffsetMismatch,
+)
 from domain.model import uploads
 from domain.model.uploads import Plan
 from domain.services.uploads import UploadService
@@ -109,6 +116,30 @@ async def test_a_store_that_fails_costs_the_piece_alone_and_the_file_is_made_whe
         await files.uploads.append(begun.upload_id, 3, content(b"defghij"))
     assert (await files.uploads.state(begun.upload_id)).is_complete
     assert await files.read() == b"abcdefghij"
+
+
+async def test_an_outage_of_the_backend_costs_one_copy_of_the_content_however_often_one_looks(files, monkeypatch):
+    monkeypatch.setattr(files.house.query, "_deadline", 0.05)
+    monkeypatch.setattr(files.house.changes, "_deadline", 0.05)
+    write = files.house.backend.write_conditional
+
+    async def away(*_):
+        raise BackendUnavailable
+
+    files.house.backend.write_conditional = away
+    begun = await files.uploads.begin(PLAN)
+    with pytest.raises(FlushIncomplete):
+        await files.uploads.append(begun.upload_id, 0, content(b"abcdefghij"))
+    for _ in range(3):
+        with pytest.raises(FlushIncomplete):
+            await files.uploads.state(begun.upload_id)
+    assert len([name for name in await files.kept() if not name.startswith("upload-")]) == 1
+
+    files.house.backend.write_conditional = write
+    monkeypatch.setattr(files.house.query, "_deadline", 30.0)
+    assert (await files.uploads.state(begun.upload_id)).is_complete
+    assert await files.read() == b"abcdefghij"
+    assert len([name for name in await files.kept() if not name.startswith("upload-")]) == 1
 
 
 async def test_an_ended_upload_is_not_found(files):
