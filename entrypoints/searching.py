@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -44,16 +45,19 @@ class Searching:
         observer: Observer,
         index: OpenableSearchIndex | None = None,
     ) -> None:
-        """``buffer``: whose number names the log; ``index``: instead of the one that is configured."""
+        """``buffer``: whose number and salt name the log; ``index``: instead of the one that is configured."""
 
-        def origin() -> str:
-            return str(buffer.instance)
+        def origin(name: str) -> str:
+            return f"{buffer.instance}-{buffer.salt:08x}@{registry.routes[name]}"
 
         index, lag = index or build_index(settings), settings.search.max_lag_bytes
         self._index, self._feeds = index, list[SearchFeed]()
         if index is not None:
             self._feeds = [
-                SearchFeed(each, schemas.of(each.name), log, index, registry, observer, origin, max_lag_bytes=lag)
+                SearchFeed(
+                    *(each, schemas.of(each.name), log, index, registry, observer, partial(origin, each.name)),
+                    max_lag_bytes=lag,
+                )
                 for each in BUILT_IN
                 if each.searchable
             ]

@@ -12,13 +12,14 @@ class Reservation(msgspec.Struct, frozen=True):
 
     instance: int  # 1..1023
     ceiling_tick: int  # milliseconds since 2020, 0 at the very first start
+    salt: int = 0  # of 30 bits: tells instances apart that have drawn one number; 0 where no two can have one
 
 
 class RevisionCeiling(Protocol):
     """Durable state of the revision issuer; one per data folder."""
 
     async def load(self) -> Reservation:
-        """Read the state. A data folder that was copied from elsewhere is given a new instance number."""
+        """Read the state. A data folder that was copied from elsewhere is given a new number; the salt stays."""
         ...
 
     async def reserve(self, ceiling_tick: int) -> bool:

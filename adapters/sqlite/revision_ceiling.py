@@ -9,12 +9,13 @@ from pathlib import Path
 
 from adapters.sqlite.connections import transaction
 from adapters.sqlite.database import Database
-from domain.model.revisions import INSTANCES
+from domain.model.revisions import INSTANCES, SALTS
 from ports.revision_ceiling import Reservation
 
-_READ = "SELECT instance, folder, ceiling_tick FROM revision_ceiling"
-_INSERT = "INSERT INTO revision_ceiling (one, instance, folder, ceiling_tick) VALUES (1, ?, ?, 0)"
+_READ = "SELECT instance, folder, ceiling_tick, salt FROM revision_ceiling"
+_INSERT = "INSERT INTO revision_ceiling (one, instance, folder, ceiling_tick, salt) VALUES (1, ?, ?, 0, 0)"
 _RENUMBER = "UPDATE revision_ceiling SET instance = ?, folder = ?"
+_SALT = "UPDATE revision_ceiling SET salt = ? WHERE salt = 0"
 _RESERVE = "UPDATE revision_ceiling SET ceiling_tick = ? WHERE ceiling_tick < ?"
 _MACHINE = Path("/etc/machine-id")
 
@@ -42,8 +43,9 @@ class SqliteRevisionCeiling:
                 connection.execute(_INSERT, (_draw(), folder))
             elif row[1] != folder:
                 connection.execute(_RENUMBER, (_draw(other_than=row[0]), folder))
-            instance, _, ceiling_tick = connection.execute(_READ).fetchone()
-        return Reservation(instance, ceiling_tick)
+            connection.execute(_SALT, (1 + secrets.randbelow(SALTS - 1),))
+            instance, _, ceiling_tick, salt = connection.execute(_READ).fetchone()
+        return Reservation(instance, ceiling_tick, salt)
 
 
 def folder_identity(state_file: Path) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
+from zlib import crc32
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REVISION_EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
@@ -15,7 +16,11 @@ COUNTER_BITS = 12
 INSTANCE_BITS = 10
 COUNTERS = 1 << COUNTER_BITS
 INSTANCES = 1 << INSTANCE_BITS
+SALTS = 1 << 30
+_CHECK_BITS = 22  # of a made key: other makers' keys do not look like one
 _TICK_SHIFT = COUNTER_BITS + INSTANCE_BITS
+_SALT_SHIFT = INSTANCE_BITS + _CHECK_BITS
+_CHECK = (1 << _CHECK_BITS) - 1 << INSTANCE_BITS
 _MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -52,11 +57,15 @@ def run(first: int, count: int) -> list[int]:
     return [nth(first, i) for i in range(count)]
 
 
-def uuid_of(revision: int) -> str:
-    """A UUID of version 7 that belongs to one revision alone, and sorts as it does."""
+def uuid_of(revision: int, salt: int = 0) -> str:
+    """A UUID of version 7 that belongs to one revision alone, and sorts as it does.
+
+    ``salt``: of the instance; two may have one number, and then also one revision, but not the same salt.
+    """
     milliseconds = (REVISION_EPOCH - EPOCH) // _MILLISECOND + tick_of(revision)
     counter = revision & COUNTERS - 1
-    return str(UUID(int=milliseconds << 80 | 7 << 76 | counter << 64 | 2 << 62 | instance_of(revision)))
+    number = milliseconds << 80 | 7 << 76 | counter << 64 | 2 << 62 | salt << _SALT_SHIFT | instance_of(revision)
+    return str(UUID(int=number | _check(number)))
 
 
 def made_at(text: str) -> datetime | None:
@@ -66,8 +75,12 @@ def made_at(text: str) -> datetime | None:
         made = EPOCH + (number >> 80) * _MILLISECOND
     except (ValueError, OverflowError):
         return None
-    rest = number & (1 << 64) - 1
-    is_ours = (
-        text == str(UUID(int=number)) and number >> 76 & 15 == 7 and rest >> INSTANCE_BITS == 2 << 62 - INSTANCE_BITS
-    )
+    is_version_seven = number >> 76 & 15 == 7 and number >> 62 & 3 == 2
+    is_ours = text == str(UUID(int=number)) and is_version_seven and number & _CHECK == _check(number)
     return made if is_ours else None
+
+
+def _check(number: int) -> int:
+    """What the other bits of a made key say, in the place where it stands there."""
+    others = number & ~_CHECK
+    return crc32(others.to_bytes(16, "big")) >> 32 - _CHECK_BITS << INSTANCE_BITS

@@ -117,6 +117,11 @@ class BufferManager:
         """This instance's number."""
         return self._issuer.instance
 
+    @property
+    def salt(self) -> int:
+        """What tells this instance from another one with its number."""
+        return self._issuer.salt
+
     async def accept(
         self,
         collection: Collection,
@@ -229,7 +234,7 @@ class BufferManager:
     async def _numbered(self, lane: PendingLane, checked: Checked, revision: int | None = None) -> tuple[int, Checked]:
         """A batch's first revision, and the batch with a key for each of its records."""
         first = await self._issuer.issue(checked.count) if revision is None else revision
-        return first, lane.schema.named(checked, first)
+        return first, lane.schema.named(checked, first, self.salt)
 
     async def _append(
         self,

@@ -72,7 +72,8 @@ class Intake:
     def _as_taken(self, collection: Collection, payload: bytes, found: KeyedFrame, *, partial: bool) -> Acceptance:
         """The answer follows from the same body: it is judged again, as of the time when it was taken."""
         schema = self._schemas.of(collection.name)
-        checked = schema.named(schema.check(payload, found.accepted_at, partial=partial), found.first_revision)
+        checked = schema.check(payload, found.accepted_at, partial=partial)
+        checked = schema.named(checked, found.first_revision, self._buffer.salt)
         return Acceptance(
             receipt=found.receipt,
             count=found.receipt.count,

@@ -21,6 +21,7 @@ class RevisionIssuer:
         self._ceiling = ceiling
         self._clock = clock
         self._last = 0
+        self.salt = 0  # tells this instance from another one with its number
         self._ceiling_tick = 0
         self._reserving = asyncio.Lock()
 
@@ -29,6 +30,7 @@ class RevisionIssuer:
         found = await self._ceiling.load()
         self._ceiling_tick = found.ceiling_tick
         self._last = compose(found.ceiling_tick, found.instance, 0)
+        self.salt = found.salt
 
     @property
     def instance(self) -> int:

@@ -110,13 +110,15 @@ class RecordSchema:
             return self._check_each(payload, accepted_at, partial=partial)
         return Checked(payload=payload, outline=outline)
 
-    def named(self, checked: Checked, first_revision: int) -> Checked:
-        """The batch with keys for those records that came without one, made of the revisions that they will have."""
+    def named(self, checked: Checked, first_revision: int, salt: int = 0) -> Checked:
+        """The batch with keys for those records that came without one, made of the revisions that they will have, and
+        of the instance's ``salt``.
+        """
         keys = checked.outline.keys
         if not self.collection.keys_made or all(keys):
             return checked
         numbers = revisions.run(first_revision, len(keys))
-        made = tuple(key or revisions.uuid_of(number) for key, number in zip(keys, numbers, strict=True))
+        made = tuple(key or revisions.uuid_of(number, salt) for key, number in zip(keys, numbers, strict=True))
         raws = zip(raw_records(checked.payload), keys, made, strict=True)
         texts = [bytes(raw) if key else _with_key(raw, self.collection.key, new) for raw, key, new in raws]
         outline = msgspec.structs.replace(checked.outline, keys=made)

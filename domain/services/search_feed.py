@@ -64,7 +64,9 @@ class SearchFeed:
         *,
         max_lag_bytes: int,
     ) -> None:
-        """``origin``: names the log; ``max_lag_bytes``: of payload that the log keeps for the index alone."""
+        """``origin``: names the log, and the backend that the records are read back from; ``max_lag_bytes``: of
+        payload that the log keeps for the index alone.
+        """
         self.collection = collection
         self._schema = schema
         self._log = log
@@ -79,6 +81,7 @@ class SearchFeed:
         self._wanted = asyncio.Event()  # that the index be filled anew
         self._moved = asyncio.Condition()
         self._through = -1  # last record that the index has
+        self._followed = ""  # origin of what is read; another one by now where the route has turned
 
     async def run(self) -> None:
         """Follow until cancelled; begins by filling an index that never was."""
@@ -120,8 +123,9 @@ class SearchFeed:
         """From one look at the index's position to the next."""
         if self._wanted.is_set():
             await self._empty()
-        position = await self._index.position(self.collection, self._origin())
-        if position is None:
+        before, self._followed = self._followed, self._origin()
+        position = await self._index.position(self.collection, self._followed)
+        if position is None or before not in ("", self._followed):
             await self._fill()
         elif await self._is_continuous(position):
             await self._follow()
@@ -164,12 +168,12 @@ class SearchFeed:
         async for portion in self._registry.ability(self.collection, Dumping).dump(self.collection):
             await self._index.index(self.collection, portion)
             records += len(portion)
-        await self._index.index(self.collection, (), IndexPosition(self._origin(), through))
+        await self._index.index(self.collection, (), IndexPosition(self._followed, through))
         self._recover()
         self._observer(SearchIndexFilled(collection=name, records=records))
 
     async def _follow(self) -> None:
-        while self._state == "following":
+        while self._state == "following" and self._origin() == self._followed:
             after = self._through
             applied = (await self._log.depth(self.collection.name)).committed  # asked first: a look misses none of it
             frames = await self._log.read(
@@ -191,7 +195,7 @@ class SearchFeed:
         for begin in range(0, len(keys), MAX_STATEMENT_RECORDS):
             async for portion in dumping.dump(self.collection, among=keys[begin : begin + MAX_STATEMENT_RECORDS]):
                 await self._index.index(self.collection, portion)
-        await self._index.index(self.collection, (), IndexPosition(self._origin(), through))
+        await self._index.index(self.collection, (), IndexPosition(self._followed, through))
         await self._log.commit(self.collection.name, 0, READER, through)
         self._recover()
         await self._reached(through)

@@ -43,7 +43,8 @@ CREATE TABLE revision_ceiling (
     instance     INTEGER NOT NULL CHECK (instance BETWEEN 1 AND 1023),
     folder       TEXT    NOT NULL, -- identity of the data folder that the number was given to
     ceiling_tick INTEGER NOT NULL  -- milliseconds since 2020; no revision at or above it was given
-);
+, salt INTEGER NOT NULL DEFAULT 0);
+-- salt: tells folders apart whose instances drew one number; 0: not drawn yet
 
 CREATE TABLE idempotency_keys (
     caller         TEXT    NOT NULL, -- empty: nobody in particular

@@ -11,6 +11,7 @@ from domain.errors import BackendUnavailable, StartFailure
 from domain.model.dead_letters import EVERY_LETTER, LetterId
 from domain.model.receipts import Epoch, WriteException
 from domain.model.records import Verdict
+from domain.model.revisions import SALTS
 from tests.contract.test_dead_letters import letter
 
 
@@ -39,11 +40,23 @@ async def test_everything_outlives_the_process(folder):
 
     state = await started(folder)
     found = await state.revision_ceiling.load()
-    assert (found.instance, found.ceiling_tick) == (first.instance, 123)
+    assert (found.instance, found.ceiling_tick, found.salt) == (first.instance, 123, first.salt)
     assert await state.dead_letters.get(LetterId("a", 1, 1)) == letter("a", 1)
     assert await state.receipts.exceptions("a", 1, 1) == (fenced,)
     assert await state.receipts.open_epoch("a", 2) == Epoch(2, 2)
     await state.close()
+
+
+async def test_folders_that_drew_one_number_are_told_apart_by_their_salt(folder, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    states = [await started(each) for each in (folder, other)]
+    salts = [(await state.revision_ceiling.load()).salt for state in states]
+    for state in states:
+        await state.close()
+
+    assert 0 < salts[0] < SALTS
+    assert salts[0] != salts[1]
 
 
 async def test_a_copied_folder_takes_a_new_instance_number_and_keeps_its_ceiling(folder, tmp_path):
@@ -63,7 +76,7 @@ async def test_a_copied_folder_takes_a_new_instance_number_and_keeps_its_ceiling
 
     assert found.instance != first.instance
     assert 1 <= found.instance <= 1023
-    assert found.ceiling_tick == 500
+    assert (found.ceiling_tick, found.salt) == (500, first.salt)
     assert again == found
     assert original.instance == first.instance
 

@@ -20,6 +20,7 @@ from domain.model.observations import (
     SearchIndexRegained,
     SearchMeasured,
 )
+from domain.model.records import Record
 from domain.model.search import IndexPosition, SearchQuery
 from domain.model.translation import TASKS
 from domain.services import search_feed as module
@@ -73,15 +74,24 @@ class Rig:
         self.registry = StorageBackendRegistry(named, routes, BUILT_IN, lambda _: None, SteppingClock())
         self.tasks = []
         self.revision = 0
+        self.origin = ""
         self.feed = self.start()
 
     def start(self, origin="7"):
+        self.origin = origin
         feed = SearchFeed(
-            *(TASKS, self.schemas.of(LANE), self.log, self.index, self.registry, self.seen.append, lambda: origin),
+            *(TASKS, self.schemas.of(LANE), self.log, self.index, self.registry, self.seen.append, lambda: self.origin),
             max_lag_bytes=LAG,
         )
         self.tasks.append(asyncio.create_task(feed.run()))
         return feed
+
+    def turn(self, backend, origin):
+        """The route to another backend, as a reload does."""
+        self.backend = backend
+        routes = dict.fromkeys([collection.name for collection in BUILT_IN], "other")
+        self.registry.replace([NamedBackend("other", "memory", backend)], routes)
+        self.origin = origin
 
     async def stop(self):
         await ended(*self.tasks)
@@ -277,6 +287,27 @@ async def test_an_index_that_followed_another_log_is_filled(rig):
     await rig.until(lambda: len(rig.told(SearchIndexFilled)) == 2)
     assert (sorted(await rig.found("word")), rig.index.cleared) == (["a", "b"], 0)
     assert await rig.index.position(TASKS, "8") == IndexPosition("8", 2)
+
+
+async def test_an_index_is_filled_from_the_backend_that_a_route_has_turned_to(rig):
+    await asyncio.wait_for(rig.feed.reach(await rig.write(task("a", source_text="word"))), 30)
+    first, other = rig.backend, MemoryBackend()
+    record = (await first.read(TASKS, "a")).values
+    await other.write(TASKS, [(await first.read(TASKS, "a"))])
+    await other.write(TASKS, [Record(("b", *record[1:]), START, START, 7)])  # that no log ever had
+    rig.turn(other, "7@other")
+    await rig.until(lambda: len(rig.told(SearchIndexFilled)) == 2)
+    assert (sorted(await rig.found("word")), rig.index.cleared) == (["a", "b"], 0)
+    last = await rig.write(task("c", source_text="word"))
+    await asyncio.wait_for(rig.feed.reach(last), 30)
+
+    rig.turn(first, "7")  # and back, where nothing followed meanwhile
+    await rig.until(lambda: len(rig.told(SearchIndexFilled)) == 3)
+    await rig.until_is("following")
+    last = await rig.write(task("d", source_text="word"))
+    await asyncio.wait_for(rig.feed.reach(last), 30)
+    assert sorted(await rig.found("word")) == ["a", "b", "c", "d"]
+    assert await rig.index.position(TASKS, "7") == IndexPosition("7", last)
 
 
 async def test_a_rebuild_that_the_index_was_away_for_is_not_forgotten(rig):

@@ -1,0 +1,1 @@
+ALTER TABLE revision_ceiling ADD COLUMN salt INTEGER NOT NULL DEFAULT 0;
