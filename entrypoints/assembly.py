@@ -16,6 +16,7 @@ from entrypoints.http.app import create_app
 from entrypoints.http.body import Bodies
 from entrypoints.http.server import HttpServer
 from entrypoints.http.services import About, Services
+from entrypoints.http.tls import certificate_of
 from entrypoints.settings import Settings
 from entrypoints.version import VERSION
 from ports.ambient import Clock
@@ -68,4 +69,5 @@ def build_server(settings: Settings, services: Services) -> HttpServer:
         port=door.port,
         keepalive_seconds=door.keepalive_seconds,
         finish_seconds=door.finish_seconds,
+        certificate=certificate_of(door, services.observer),
     )

@@ -88,7 +88,7 @@ def build_shared_cache(chosen: CacheSettings) -> RedisCache | None:
         from adapters.redis.cache import RedisCache
     except ModuleNotFoundError as error:
         raise _missing("cache.url", error) from error
-    return RedisCache(chosen.url, chosen.password)
+    return RedisCache(chosen.url, chosen.password, ca_file=chosen.ca_file)
 
 
 def _shared_generations(settings: Settings) -> OpenableGenerations | None:
@@ -100,7 +100,7 @@ def _shared_generations(settings: Settings) -> OpenableGenerations | None:
         from adapters.redis.server import RedisServer
     except ModuleNotFoundError as error:
         raise _missing("journal.type", error) from error
-    server = RedisServer(journal.url, journal.password, call_seconds=journal.call_seconds)
+    server = RedisServer(journal.url, journal.password, ca_file=journal.ca_file, call_seconds=journal.call_seconds)
     return RedisGenerations(server, settings.shared_partitions)
 
 

@@ -81,6 +81,7 @@ def _bucket(objects: ObjectSettings) -> OpenableObjectStore:
             public_endpoint=objects.public_endpoint,
             region=objects.region,
             tls=objects.tls,
+            ca_file=objects.ca_file,
             connect_seconds=objects.connect_seconds,
             read_seconds=objects.read_seconds,
         )

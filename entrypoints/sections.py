@@ -37,6 +37,14 @@ class ServerSettings(Section, frozen=True, kw_only=True):
     flush_seconds: Seconds = 25.0  # for the last flush; what is not done stays in the journal
     keepalive_seconds: Seconds = 75.0  # an idle connection is kept this long
     body_seconds: Seconds = 30.0  # a request's body must have arrived by then
+    tls_certificate: str = ""  # PEM file, the whole chain; a renewed one is taken without a restart
+    tls_key: str = ""  # PEM file, without a password, not readable by everybody
+    tls_minimum: Literal["1.2", "1.3"] = "1.3"
+
+    def __post_init__(self) -> None:
+        """Refuse half a pair."""
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise ValueError("`tls_certificate` and `tls_key` come together")
 
 
 class WorkerSettings(Section, frozen=True, kw_only=True):
@@ -53,6 +61,7 @@ class JournalSettings(Section, frozen=True, kw_only=True):
     segment_bytes: Annotated[int, msgspec.Meta(ge=16 * 1024 * 1024, le=1024 * 1024 * 1024)] = 64 * 1024 * 1024
     url: Secret | None = None  # redis://host:6379/0, or rediss:// with TLS
     password: Secret | None = None  # where the URL has none
+    ca_file: str = ""  # certificate of the authority that is trusted; none: those that the system knows
     partitions: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 4  # of each collection; each is drained by one worker
     lease_seconds: Annotated[float, msgspec.Meta(ge=0.3, le=300)] = 3.0  # a dead worker's partitions rest that long
     call_seconds: Annotated[float, msgspec.Meta(ge=0.1, le=60)] = 5.0  # for one call of Redis
@@ -128,6 +137,7 @@ class CacheSettings(Section, frozen=True, kw_only=True):
     alone: bool = False  # no other service writes to the databases that are configured here
     url: Secret | None = None  # redis://host:6379/1, or rediss:// with TLS; none: no lists are cached
     password: Secret | None = None  # where the URL has none
+    ca_file: str = ""  # certificate of the authority that is trusted; none: those that the system knows
     call_seconds: Annotated[float, msgspec.Meta(ge=0.001, le=0.05)] = 0.025  # for one call of Redis
 
 
@@ -142,7 +152,8 @@ class ObjectSettings(Section, frozen=True, kw_only=True):
     access_key: Secret | None = None
     secret_key: Secret | None = None
     region: str = "us-east-1"
-    tls: bool = True
+    tls: bool = True  # encrypted, and the certificate names the host
+    ca_file: str = ""  # certificate of the authority that is trusted; none: those that the system knows
     connect_seconds: Annotated[float, msgspec.Meta(ge=0.1, le=300)] = 5.0
     read_seconds: Annotated[float, msgspec.Meta(ge=0.1, le=3600)] = 30.0  # for each answer, or part of one
     max_bytes: Annotated[int, msgspec.Meta(ge=1, le=MAX_FILE_BYTES)] = 5 * 1024**3  # of one file

@@ -92,4 +92,4 @@ def _server(journal: JournalSettings) -> RedisServer:
             f"journal.type: the driver {error.name} is missing. "
             "Run: make install DRIVERS=yes (or: pip install 'persistence-service[redis]')"
         ) from error
-    return RedisServer(journal.url, journal.password, call_seconds=journal.call_seconds)
+    return RedisServer(journal.url, journal.password, ca_file=journal.ca_file, call_seconds=journal.call_seconds)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -30,6 +32,20 @@ class Authority:
         made = builder.add_extension(named, critical=True).sign(self._key, SHA256())
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         return made.public_bytes(Encoding.PEM), private
+
+    def trusted(self, folder: Path) -> str:
+        """The file that names this authority."""
+        path = folder / "authority.pem"
+        path.write_bytes(self.certificate)
+        return str(path)
+
+    def door(self, host: str, folder: Path) -> ssl.SSLContext:
+        """What a server of this name listens with."""
+        path = folder / f"{host}.pem"
+        path.write_bytes(b"".join(self.signed(host)))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(path)
+        return context
 
     def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
         today = datetime.now(UTC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Callable
 from typing import Self
 
@@ -13,8 +14,10 @@ SENT, RECEIVED = "sent", "received"
 class Wire:
     """Carries connections to one server; from a cut on, each dies once so many bytes went one way."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
+        """``tls``: what this end asks for; the server hears clear text."""
         self._there = host, port
+        self._tls = tls
         self._server: asyncio.Server | None = None
         self._limits: dict[str, int] = {}
         self._carried: set[_Connection] = set()
@@ -23,7 +26,7 @@ class Wire:
         self._delay: Callable[[], float] | None = None
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0, ssl=self._tls)
         return self
 
     async def __aexit__(self, *_: object) -> None:

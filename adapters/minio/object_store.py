@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import ssl
 import time
 import uuid
 from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import TypeVar
 
 from minio import Minio
@@ -232,6 +234,7 @@ def _client(settings: MinioSettings) -> Minio:
     timeout = Timeout(connect=settings.connect_seconds, read=settings.read_seconds)
     if not settings.endpoint:
         raise InvalidConfiguration("objects.endpoint: the host of the object store is missing.")
+    trusted = _trusted(settings) if settings.tls else None
     try:
         return Minio(
             settings.endpoint,
@@ -239,12 +242,21 @@ def _client(settings: MinioSettings) -> Minio:
             secret_key=settings.secret_key.reveal(),
             region=settings.region,
             secure=settings.tls,
-            http_client=PoolManager(timeout=timeout, retries=retries, maxsize=_CONNECTIONS),
+            http_client=PoolManager(timeout=timeout, retries=retries, maxsize=_CONNECTIONS, ssl_context=trusted),
         )
     except ValueError as error:
         raise InvalidConfiguration(
             f"objects.endpoint: {settings.endpoint!r} is no host with a port: {error}."
         ) from error
+
+
+def _trusted(settings: MinioSettings) -> ssl.SSLContext:
+    file = Path(settings.ca_file).expanduser() if settings.ca_file else None
+    try:
+        return ssl.create_default_context(cafile=file)
+    except OSError as error:  # ssl.SSLError too
+        reason = error.strerror if type(error) is not ssl.SSLError else "it holds no certificates"
+        raise InvalidConfiguration(f"objects.ca_file: {settings.ca_file} cannot be used: {reason}.") from error
 
 
 def _next_of(found: Iterator[Object]) -> list[StoredObject]:

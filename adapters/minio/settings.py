@@ -17,5 +17,6 @@ class MinioSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     public_endpoint: str = ""  # what links name in the place of `endpoint`
     region: str = "us-east-1"
     tls: bool = True  # encrypted, and the certificate names the host
+    ca_file: str = ""  # of the authority that is trusted; none: those that the system knows
     connect_seconds: float = 5.0
     read_seconds: float = 30.0  # for each answer, or part of one

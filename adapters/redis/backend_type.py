@@ -19,6 +19,7 @@ class RedisSettings(BackendSettings, frozen=True, kw_only=True):
 
     url: Secret  # masked, because it may hold the password
     password: Secret | None = None  # where the URL has none
+    ca_file: str = ""  # certificate of the authority that is trusted; none: those that the system knows
     call_seconds: Seconds = 5.0  # for one call
     query_seconds: Seconds = 5.0  # for a list, which may be many calls
     live_seconds: dict[str, Life] = msgspec.field(
@@ -40,7 +41,9 @@ def _build(settings: RedisSettings, context: BackendContext) -> OpenableBackend:
             "Run: make install DRIVERS=yes (or: pip install 'persistence-service[redis]')"
         ) from error
     place = f"backends.{context.name}.url"
-    server = RedisServer(settings.url, settings.password, call_seconds=settings.call_seconds, place=place)
+    server = RedisServer(
+        settings.url, settings.password, ca_file=settings.ca_file, call_seconds=settings.call_seconds, place=place
+    )
     return RedisBackend(server, settings.live_seconds, query_seconds=settings.query_seconds)
 
 

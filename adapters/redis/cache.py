@@ -11,6 +11,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from adapters.redis.address import driver_options
 from domain.errors import InvalidConfiguration, Unavailable
 from domain.model.records import HealthStatus
 from domain.model.secret import Secret
@@ -24,9 +25,9 @@ PROBE_SECONDS = 2.0
 class RedisCache:
     """Values that expire. Deadlines are the caller's: a cancelled call costs its connection."""
 
-    def __init__(self, url: Secret, password: Secret | None = None) -> None:
-        """Raises InvalidConfiguration."""
-        given = {"password": password.reveal()} if password is not None else {}
+    def __init__(self, url: Secret, password: Secret | None = None, *, ca_file: str = "") -> None:
+        """``ca_file``: of the authority that is trusted. Raises InvalidConfiguration."""
+        given = driver_options(url, password, ca_file, "cache.url")
         try:
             pool = redis.asyncio.BlockingConnectionPool.from_url(
                 url.reveal(),

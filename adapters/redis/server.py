@@ -23,6 +23,7 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
+from adapters.redis.address import driver_options
 from domain.errors import (
     InvalidConfiguration,
     JournalFull,
@@ -51,15 +52,22 @@ class RedisServer:
     """Scripts on a server, each with a deadline; a server that promises too little is refused."""
 
     def __init__(
-        self, url: Secret, password: Secret | None = None, *, call_seconds: float = 5.0, place: str = "journal.url"
+        self,
+        url: Secret,
+        password: Secret | None = None,
+        *,
+        ca_file: str = "",
+        call_seconds: float = 5.0,
+        place: str = "journal.url",
     ) -> None:
-        """``call_seconds``: for one call, connecting included; ``place``: in the configuration, for sentences.
+        """``ca_file``: of the authority that is trusted; ``call_seconds``: for one call, connecting included;
+        ``place``: in the configuration, for sentences.
 
         Raises InvalidConfiguration.
         """
         self._place = place
         self.call_seconds = call_seconds
-        given = {"password": password.reveal()} if password is not None else {}
+        given = driver_options(url, password, ca_file, place)
         try:
             self._client = redis.asyncio.from_url(
                 url.reveal(),

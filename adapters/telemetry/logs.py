@@ -23,6 +23,8 @@ from domain.model.observations import (
     CacheFailed,
     CacheLost,
     CacheRegained,
+    CertificateRefused,
+    CertificateRenewed,
     CollectionPaused,
     ConfigurationReloaded,
     DeadLettersMeasured,
@@ -127,6 +129,8 @@ LEVELS: Mapping[type[Observed], int] = {
     SearchIndexBehind: logging.ERROR,
     SearchIndexFilled: logging.INFO,
     SearchMeasured: logging.DEBUG,
+    CertificateRenewed: logging.INFO,
+    CertificateRefused: logging.ERROR,
     ConfigurationReloaded: logging.INFO,
     ReloadRefused: logging.ERROR,
 }

@@ -93,6 +93,8 @@ def _looks(settings: Settings) -> Iterator[tuple[str, Callable[[], tuple[Verdict
     yield "disk space", lambda: _space(settings)
     yield "disk sync", lambda: _sync(settings.data_folder)
     yield "address", lambda: _address(settings.server.host, settings.server.port)
+    if settings.server.tls_certificate:
+        yield "certificate", lambda: _certificate(settings)
     for name in settings.backends:
         yield f"backend {name}", functools.partial(_backend, settings, name)
     yield "object store", lambda: _objects(settings)
@@ -142,6 +144,15 @@ def _address(host: str, port: int) -> tuple[Verdict, str]:
         except OSError as error:
             return Verdict.FAILURE, f"{host}:{port} cannot be listened on: {error.strerror or error}."
     return Verdict.OK, f"{host}:{port} is free" if port else f"{host}, any free port"
+
+
+def _certificate(settings: Settings) -> tuple[Verdict, str]:
+    from entrypoints.http.tls import certificate_of
+
+    certificate = certificate_of(settings.server, lambda _: None)
+    assert certificate is not None  # noqa: S101  # it is configured
+    certificate.load()
+    return Verdict.OK, f"TLS {settings.server.tls_minimum} or newer with {certificate.names}"
 
 
 def _backend(settings: Settings, name: str) -> tuple[Verdict, str]:

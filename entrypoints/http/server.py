@@ -9,15 +9,19 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from aiohttp import web
 
 from domain.errors import AddressInUse, InvalidConfiguration
 from entrypoints.http.errors import protocol_problem
+from entrypoints.http.tls import Certificate
 
 KEEPALIVE_SECONDS = 75.0  # also cuts who connects and says nothing, or never ends a header
 LINGER_SECONDS = 1.0  # how long an unread body is drained, so that its sender still gets the answer
 BACKLOG = 1024
+HANDSHAKE_SECONDS = 10.0  # for a client's side of the TLS handshake
+GOODBYE_SECONDS = 2.0  # for its side of the end
 
 _SILENT = logging.getLogger("entrypoints.http.protocol")  # broken requests are answered, not logged with tracebacks
 _SILENT.setLevel(logging.CRITICAL + 1)
@@ -35,10 +39,12 @@ class HttpServer:
         keepalive_seconds: float = KEEPALIVE_SECONDS,
         finish_seconds: float = 5.0,
         section: str = "server",
+        certificate: Certificate | None = None,
     ) -> None:
         """``app``: made anew at each opening; ``port`` 0: any free one.
 
-        ``finish_seconds``: for requests on their way when the listener closes; ``section``: of the configuration.
+        ``finish_seconds``: for requests on their way when the listener closes; ``section``: of the configuration;
+        ``certificate``: None where nothing is encrypted.
         """
         self._app = app
         self._section = section
@@ -46,14 +52,17 @@ class HttpServer:
         self._port = port
         self._keepalive = keepalive_seconds
         self._finish = finish_seconds
+        self._certificate = certificate
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
 
     async def open(self) -> None:
         """Take the address; nobody is answered yet.
 
-        Raises AddressInUse, InvalidConfiguration for an address that is not this machine's.
+        Raises AddressInUse, InvalidConfiguration for an address that is not this machine's and for a certificate that
+        cannot be used.
         """
+        encrypted = self._encrypted()
         self._runner = runner = web.AppRunner(self._app(), shutdown_timeout=self._finish)
         await runner.setup()
         loop = asyncio.get_running_loop()
@@ -64,6 +73,7 @@ class HttpServer:
                 backlog=BACKLOG,
                 reuse_address=True,
                 start_serving=False,
+                **encrypted,
             )
 
     async def listen(self) -> None:
@@ -72,6 +82,8 @@ class HttpServer:
             raise RuntimeError("the server is not open")
         with _refusals(self._section, self._host, self._port):
             await self._listener.start_serving()
+        if self._certificate is not None:
+            self._certificate.watch()
 
     async def close(self) -> None:
         """Close the listener, finish the requests that are on their way, close the connections."""
@@ -80,6 +92,8 @@ class HttpServer:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+        if self._certificate is not None:
+            await self._certificate.close()
 
     @property
     def port(self) -> int:
@@ -91,7 +105,16 @@ class HttpServer:
     def url(self) -> str:
         """Where the service answers."""
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self.port}"
+        return f"{'https' if self._certificate else 'http'}://{host}:{self.port}"
+
+    def _encrypted(self) -> dict[str, Any]:  # Any: options of asyncio
+        if self._certificate is None:
+            return {}
+        return {
+            "ssl": self._certificate.load(),
+            "ssl_handshake_timeout": HANDSHAKE_SECONDS,
+            "ssl_shutdown_timeout": GOODBYE_SECONDS,
+        }
 
     def _connection(self, runner: web.AppRunner, loop: asyncio.AbstractEventLoop) -> _Connection:
         server = runner.server

@@ -55,6 +55,8 @@ from domain.model.observations.root import (
     Trace,
 )
 from domain.model.observations.running import (
+    CertificateRefused,
+    CertificateRenewed,
     ConfigurationReloaded,
     ReloadRefused,
     ServiceStarted,
@@ -112,6 +114,8 @@ Observation = (
     | SearchIndexBehind
     | SearchIndexFilled
     | SearchMeasured
+    | CertificateRenewed
+    | CertificateRefused
     | ConfigurationReloaded
     | ReloadRefused
 )
@@ -127,6 +131,8 @@ __all__ = [
     "CacheFailed",
     "CacheLost",
     "CacheRegained",
+    "CertificateRefused",
+    "CertificateRenewed",
     "CollectionPaused",
     "ConfigurationReloaded",
     "DeadLettersMeasured",

@@ -45,6 +45,18 @@ class ReloadRefused(Observed, frozen=True, kw_only=True, tag=True):
     detail: str
 
 
+class CertificateRenewed(Observed, frozen=True, kw_only=True, tag=True):
+    """New connections are shown another certificate from here on."""
+
+    certificate: str  # its file
+
+
+class CertificateRefused(Observed, frozen=True, kw_only=True, tag=True):
+    """The files of the certificate changed and cannot be used; the one before goes on."""
+
+    detail: str
+
+
 class WorkerStarted(Observed, frozen=True, kw_only=True, tag=True):
     """The worker process has opened its backends and begins to drain."""
 

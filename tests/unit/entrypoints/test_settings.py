@@ -77,8 +77,8 @@ def test_collections_may_go_to_other_backends_and_choose_to_discard(load):
     [
         (
             "[journal]\nsize = 1",
-            "journal.size: there is no such setting; there are: type, segment_bytes, url, password, partitions, "
-            "lease_seconds, call_seconds (in persistence.toml).",
+            "journal.size: there is no such setting; there are: type, segment_bytes, url, password, ca_file, "
+            "partitions, lease_seconds, call_seconds (in persistence.toml).",
         ),
         ("prot = 1", "prot: there is no such setting; there are: data_dir, server, worker, journal,"),
         ("[server]\nport = 'x'", "server.port: expected `int`, got `str` (in persistence.toml)."),
@@ -96,6 +96,8 @@ def test_collections_may_go_to_other_backends_and_choose_to_discard(load):
         ("[collections.translation_taks]", "collections.translation_taks: no such collection"),
         ("[buffer]\nbatch_records = 3", "buffer: batch_records_min <= batch_records <= batch_records_max"),
         ("[buffer]\nlane_share = 0.0", "buffer: lane_share must be above 0"),
+        ('[server]\ntls_key = "key.pem"', "server: `tls_certificate` and `tls_key` come together"),
+        ('[server]\ntls_minimum = "1.1"', "server.tls_minimum"),
         ("[buffer]\nlinger_seconds = 31", "buffer: linger_seconds must be between 0 and max_age_seconds"),
         ("[buffer]\nfast_flush_seconds = 2", "buffer: fast_flush_seconds must be below slow_flush_seconds"),
         ("[buffer]\nmax_bytes = 10", "buffer: max_bytes and batch_bytes must be at least 1 MiB"),

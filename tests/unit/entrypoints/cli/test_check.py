@@ -7,6 +7,7 @@ import pytest
 
 from entrypoints.cli.app import run
 from entrypoints.cli.failures import Exit
+from tests.authority import Authority
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +73,19 @@ def test_a_taken_address_is_a_failure(capsys, monkeypatch):
         monkeypatch.setenv("PERSISTENCE__SERVER__PORT", str(taken.getsockname()[1]))
         code, found = verdicts(capsys)
     assert (code, found["address"]["verdict"]) == (Exit.CONFIGURATION, "failure")
+
+
+def test_a_certificate_that_cannot_be_used_is_a_failure(tmp_path, capsys, monkeypatch):
+    authority = Authority()
+    for name, content in zip(("certificate", "key"), authority.signed("localhost"), strict=True):
+        (tmp_path / name).write_bytes(content)
+        monkeypatch.setenv(f"PERSISTENCE__SERVER__TLS_{name.upper()}", str(tmp_path / name))
+    (tmp_path / "key").chmod(0o600)
+    code, found = verdicts(capsys)
+    assert (code, found["certificate"]["verdict"]) == (Exit.OK, "ok")
+    (tmp_path / "key").chmod(0o644)
+    code, found = verdicts(capsys)
+    assert (code, found["certificate"]["verdict"]) == (Exit.CONFIGURATION, "failure")
 
 
 def test_a_file_that_is_no_database_is_a_failure(tmp_path, capsys):
