@@ -17,12 +17,13 @@ import statistics
 import sysconfig
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 
 import aiohttp
+import urllib3
 from minio import Minio as BareClient
 
 from adapters.minio.settings import MinioSettings
@@ -113,19 +114,15 @@ class Repeated(io.RawIOBase):
         return PIECE[:taken]
 
 
-async def large(service: Service, bucket: MinioSettings | None, mebibytes: int, repeats: int) -> None:
+def large(service: Service, bucket: MinioSettings | None, mebibytes: int, repeats: int) -> None:
     """Put and get one file, the service and the bare client in turn; print rates, ratios and memory."""
     size, rows = mebibytes * MIB, []
-    async with aiohttp.ClientSession(service.url, timeout=PATIENT, read_bufsize=MIB) as session:
-        await put_large(session, 32 * MIB)
-        await get_large(session)
-        before = service.peak_kib()
-        for _ in range(repeats):
-            row = [await put_large(session, size), await get_large(session)]
-            if bucket is not None:
-                row += await asyncio.to_thread(bare, bucket, size)
-            rows.append([size / MIB / seconds for seconds in row])
-        grown = (service.peak_kib() - before) / 1024
+    served(service, 32 * MIB)
+    before = service.peak_kib()
+    for _ in range(repeats):
+        row = served(service, size) + (bare(bucket, size) if bucket is not None else [])
+        rows.append([size / MIB / seconds for seconds in row])
+    grown = (service.peak_kib() - before) / 1024
     median = [statistics.median(column) for column in zip(*rows, strict=True)]
     print(f"| {mebibytes} MiB, median of {repeats} | in, MiB/s | out, MiB/s |\n|---|---|---|")
     print(f"| the service | {median[0]:,.0f} | {median[1]:,.0f} |")
@@ -135,28 +132,19 @@ async def large(service: Service, bucket: MinioSettings | None, mebibytes: int, 
     print(f"The service's memory grew by {grown:.1f} MiB at most.")
 
 
-async def put_large(session: aiohttp.ClientSession, size: int) -> float:
-    """Seconds."""
-
-    async def pieces() -> AsyncIterator[bytes]:
-        for _ in range(size // MIB):
-            yield PIECE
-
+def served(service: Service, size: int) -> list[float]:
+    """Seconds of the service, in and out, by the library that the store's own client stands on."""
+    pool = urllib3.PoolManager(blocksize=MIB)
     begun = time.perf_counter()
     headers = {"Content-Length": str(size)}
-    async with session.put(f"{ADDRESS}/large", data=pieces(), headers=headers) as response:
-        assert response.status in (200, 201), await response.text()
-    return time.perf_counter() - begun
-
-
-async def get_large(session: aiohttp.ClientSession) -> float:
-    """Seconds."""
-    begun, size = time.perf_counter(), 0
-    async with session.get(f"{ADDRESS}/large") as response:
-        async for piece in response.content.iter_any():
-            size += len(piece)
-        assert size == response.content_length
-    return time.perf_counter() - begun
+    stored = pool.request("PUT", f"{service.url}{ADDRESS}/large", body=Repeated(size), headers=headers)
+    assert stored.status in (200, 201), stored.data
+    between = time.perf_counter()
+    answer = pool.request("GET", f"{service.url}{ADDRESS}/large", preload_content=False)
+    assert sum(len(piece) for piece in answer.stream(MIB)) == size
+    ended = time.perf_counter()
+    pool.clear()
+    return [between - begun, ended - between]
 
 
 def bare(bucket: MinioSettings, size: int) -> list[float]:
@@ -184,7 +172,7 @@ async def measure(options: argparse.Namespace, folder: Path) -> None:
             if options.what == "many":
                 await many(service, real_files(options.roots, options.files))
             else:
-                await large(service, bucket, options.mebibytes, options.repeats)
+                await asyncio.to_thread(large, service, bucket, options.mebibytes, options.repeats)
 
 
 def main() -> None:
