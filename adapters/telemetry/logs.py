@@ -30,6 +30,7 @@ from domain.model.observations import (
     DeadLettersMeasured,
     DeadLettersPurged,
     DeadLettersReplayed,
+    DecryptionRefused,
     FlushFailed,
     FlushRecovered,
     FrameQuarantined,
@@ -131,6 +132,7 @@ LEVELS: Mapping[type[Observed], int] = {
     SearchMeasured: logging.DEBUG,
     CertificateRenewed: logging.INFO,
     CertificateRefused: logging.ERROR,
+    DecryptionRefused: logging.ERROR,
     ConfigurationReloaded: logging.INFO,
     ReloadRefused: logging.ERROR,
 }

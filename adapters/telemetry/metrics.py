@@ -15,6 +15,7 @@ from domain.model.observations import (
     BatchFlushed,
     BufferMeasured,
     DeadLettersMeasured,
+    DecryptionRefused,
     FlushFailed,
     FrameQuarantined,
     ObjectStoreLost,
@@ -64,6 +65,7 @@ class Metrics:
             ObjectStoreLost: lambda _: self._object_store.set(0),
             ObjectStoreRegained: lambda _: self._object_store.set(1),
             RecordsExpired: lambda gone: self._expired.labels(self._noun(gone.collection)).inc(gone.records),
+            DecryptionRefused: lambda refused: self._unreadable.labels(refused.noun).inc(),
             OrphansCollected: lambda swept: self._orphans.inc(swept.removed),
         }
         self._pressure = PressureMetrics(self.registry, self._nouns).handlers
@@ -108,8 +110,10 @@ class Metrics:
         self._expired = counter("records_expired", "Records removed because they were kept long enough.", "type")
         self._object_store = self._gauge("object_store_up", "1 while the content of files can be stored.")
         self._orphans = counter("orphans_collected", "Objects removed because no file names them.")
+        self._unreadable = counter("decryption_failures", "Encrypted values that could not be read.", "type")
         for noun in self._nouns.values():
             self._dead_letters.labels(noun).set(0)
+            self._unreadable.labels(noun)
             for family in (self._flushes, self._flush_failures, self._dead_lettered):
                 family.labels(noun)
 

@@ -65,6 +65,7 @@ PersistenceError
 │       └── BackendCorrupt       the store reports damage: stop writing to it
 ├── DeadlineExceeded
 │   └── QueryTimeout           a statement ran into its deadline
+├── DecryptionFailed           an encrypted value was changed, or its key is missing
 ├── UnexpectedFailure          a bug of ours; the log has the details under the request's id
 └── StartFailure               the process cannot start (exit 78)
     ├── InvalidConfiguration   a key is unknown, missing or has a wrong value
@@ -86,6 +87,7 @@ from domain.errors.outages import (
     BufferFull,
     DeadLettersFull,
     DeadlineExceeded,
+    DecryptionFailed,
     Draining,
     FlushIncomplete,
     JournalFailed,
@@ -174,6 +176,7 @@ __all__ = [
     "DeadLetterNotFound",
     "DeadLettersFull",
     "DeadlineExceeded",
+    "DecryptionFailed",
     "DigestMismatch",
     "Draining",
     "FlushIncomplete",

@@ -181,6 +181,13 @@ class QueryTimeout(DeadlineExceeded):
     cure = "Filter or sort by an indexed field, or page by cursor; the detail names the index that is missing."
 
 
+class DecryptionFailed(PersistenceError):
+    """An encrypted value cannot be read."""
+
+    code = "decryption_failed"
+    cure = "Give the keyring the key that the detail names; where the value was changed, take it from a backup."
+
+
 class UnexpectedFailure(PersistenceError):
     """Something unexpected went wrong."""
 

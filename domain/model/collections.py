@@ -44,6 +44,17 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     searchable: bool = False  # a text whose words are looked for in a search
     normal_form_of: str | None = None  # an e-mail field: this one holds its normal form, and nobody sends it
     sensitive: bool = False  # left out of lists that do not ask for it by name
+    sealable: bool = False  # may be encrypted: no index serves it, and its columns have room for the ciphertext
+
+    @property
+    def comparable(self) -> bool:
+        """Whether equal values are found although they are encrypted; of long texts and objects nobody asks that."""
+        return self.type is FieldType.EMAIL or self.max_chars is not None
+
+    @property
+    def longest(self) -> int:
+        """Bytes of UTF-8 that the longest value of a text or an object has."""
+        return self.max_bytes or 4 * (self.max_chars or 0)
 
     @property
     def default(self) -> str | int | None:
@@ -98,6 +109,16 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def data_fields(self) -> tuple[Field, ...]:
         """The fields in ``Record.values``, in order: all declared ones but the two times."""
         return tuple(f for f in self.fields if f.type is not FieldType.INSTANT)
+
+    @cached_property
+    def sealable(self) -> tuple[tuple[int, Field], ...]:
+        """The fields that may be encrypted, with their places in ``Record.values``."""
+        return tuple((place, field) for place, field in enumerate(self.data_fields) if field.sealable)
+
+    @cached_property
+    def normal_forms(self) -> tuple[tuple[int, str], ...]:
+        """The places of normal forms in ``Record.values``, with the names of the fields that they are derived from."""
+        return tuple((place, f.normal_form_of) for place, f in enumerate(self.data_fields) if f.normal_form_of)
 
     @cached_property
     def searchable(self) -> tuple[Field, ...]:

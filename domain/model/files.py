@@ -26,7 +26,7 @@ FILES = Collection(
         Field(name="size", type=FieldType.LONG, required=True, minimum=0, maximum=MAX_LONG),
         Field(name="sha256", type=FieldType.TEXT, required=True, max_chars=64),
         Field(name="object", type=FieldType.TEXT, required=True, max_chars=200),
-        METADATA,
+        msgspec.structs.replace(METADATA, sealable=False),  # of an upload on its way, the object store knows it, too
         *TIMES,
     ),
     indexes=(Index(("object",)), Index(("created_at",)), Index(("updated_at",))),

@@ -26,14 +26,14 @@ LOGS = Collection(
     fields=(
         Field(name="log_id", type=FieldType.IDENTIFIER, max_chars=64, max_bytes=255),
         Field(name="level", type=FieldType.CHOICE, required=True, choices=LEVELS),
-        Field(name="message", type=FieldType.TEXT, required=True, max_bytes=65_535),
+        Field(name="message", type=FieldType.TEXT, required=True, max_bytes=65_535, sealable=True),
         _name("service"),
         _name("logger"),
         _name("instance"),
         _identifier("trace_id"),
         _identifier("session_id"),
         _identifier("task_id"),
-        Field(name="context", type=FieldType.OBJECT, max_bytes=65_535),
+        Field(name="context", type=FieldType.OBJECT, max_bytes=65_535, sealable=True),
         *TIMES,
     ),
     indexes=(

@@ -23,7 +23,7 @@ def _status(choices: tuple[str, ...]) -> Field:
     return Field(name="status", type=FieldType.CHOICE, required=True, choices=choices)
 
 
-METADATA = Field(name="metadata", type=FieldType.OBJECT, max_bytes=65_535)
+METADATA = Field(name="metadata", type=FieldType.OBJECT, max_bytes=65_535, sealable=True)
 TIMES = (
     Field(name="created_at", type=FieldType.INSTANT),
     Field(name="updated_at", type=FieldType.INSTANT),
@@ -37,7 +37,7 @@ SESSIONS = Collection(
     fields=(
         _identifier("session_id"),
         Field(name="user_id", type=FieldType.TEXT, nullable=True, max_chars=255),
-        Field(name="name", type=FieldType.TEXT, nullable=True, max_chars=1024, searchable=True),
+        Field(name="name", type=FieldType.TEXT, nullable=True, max_chars=1024, searchable=True, sealable=True),
         _status(SESSION_STATUSES),
         _language("source_lang"),
         _language("target_lang"),
@@ -63,13 +63,29 @@ TASKS = Collection(
         _identifier("session_id"),
         _identifier("batch_id", required=False, nullable=True),
         _status(TASK_STATUSES),
-        Field(name="source_text", type=FieldType.TEXT, required=True, max_bytes=MAX_TEXT_BYTES, searchable=True),
-        Field(name="translated_text", type=FieldType.TEXT, nullable=True, max_bytes=MAX_TEXT_BYTES, searchable=True),
+        Field(
+            name="source_text",
+            type=FieldType.TEXT,
+            required=True,
+            max_bytes=MAX_TEXT_BYTES,
+            searchable=True,
+            sealable=True,
+        ),
+        Field(
+            name="translated_text",
+            type=FieldType.TEXT,
+            nullable=True,
+            max_bytes=MAX_TEXT_BYTES,
+            searchable=True,
+            sealable=True,
+        ),
         _language("source_lang"),
         _language("target_lang"),
         Field(name="priority", type=FieldType.INTEGER),
         Field(name="retry_count", type=FieldType.INTEGER, minimum=0),
-        Field(name="error_message", type=FieldType.TEXT, nullable=True, max_bytes=65_535, searchable=True),
+        Field(
+            name="error_message", type=FieldType.TEXT, nullable=True, max_bytes=65_535, searchable=True, sealable=True
+        ),
         METADATA,
         *TIMES,
     ),

@@ -12,7 +12,7 @@ USERS = Collection(
     envelope="users",
     fields=(
         Field(name="user_id", type=FieldType.IDENTIFIER, required=True, max_chars=64, max_bytes=255),
-        Field(name="email", type=FieldType.EMAIL, required=True, max_chars=MAX_BYTES, sensitive=True),
+        Field(name="email", type=FieldType.EMAIL, required=True, max_chars=MAX_BYTES, sensitive=True, sealable=True),
         Field(
             name="email_normalized",
             type=FieldType.TEXT,
@@ -21,8 +21,8 @@ USERS = Collection(
             normal_form_of="email",
             sensitive=True,
         ),
-        Field(name="name", type=FieldType.TEXT, nullable=True, max_chars=255),
-        Field(name="preferences", type=FieldType.OBJECT, max_bytes=65_535, sensitive=True),
+        Field(name="name", type=FieldType.TEXT, nullable=True, max_chars=255, sealable=True),
+        Field(name="preferences", type=FieldType.OBJECT, max_bytes=65_535, sensitive=True, sealable=True),
         METADATA,
         *TIMES,
     ),

@@ -17,16 +17,17 @@ from msgspec import UNSET, UnsetType
 from domain.errors import InvalidRecords, ItemError, MalformedBody, PayloadTooLarge
 from domain.model import revisions
 from domain.model.collections import RANGES, Collection, Field, FieldType
-from domain.model.email import normal_form
 from domain.model.frames import Frame, FrameKind
 from domain.model.policies import MAX_BATCH_RECORDS, MAX_RECORD_BYTES
 from domain.model.records import EPOCH, Record, Value
+from domain.model.sealed import longest, stored_normal_form
 from domain.services import strict_json
 from domain.services.faults import MAX_ERRORS, explain, fault
 from domain.services.rules import (
     BATCH_DEPTH,
+    ESCAPED,
+    MARKED,
     MAX_AHEAD,
-    NUL,
     TOO_PRECISE,
     broken_rule,
     is_doubtful,
@@ -79,16 +80,8 @@ class RecordSchema:
 
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
-        shape = msgspec.defstruct(
-            f"{collection.noun.title()}Body",
-            [_member(field) for field in collection.sent_fields],
-            kw_only=True,
-            frozen=True,
-            gc=False,
-            forbid_unknown_fields=True,
-        )
-        self._one: msgspec.json.Decoder[Any] = msgspec.json.Decoder(shape)
-        self._many: msgspec.json.Decoder[Any] = msgspec.json.Decoder(list[shape])  # type: ignore[valid-type]
+        self._one, self._many = _decoders(collection)
+        self._kept_one, self._kept_many = _decoders(collection, kept=True)
         self._getters = [(field, _getter(field)) for field in collection.data_fields]
         self._key: Callable[[Any], str] = attrgetter(collection.key)
         self._parent = attrgetter(collection.parent) if collection.parent else None
@@ -128,7 +121,7 @@ class RecordSchema:
         """The outline of a frame in the log. Raises a decode error where today's rules refuse it."""
         if frame.kind is FrameKind.DELETE:
             return tombstone_outline(_TOMBSTONES.decode(frame.payload))
-        return self._outline(self._many.decode(frame.payload), frame.accepted_at)
+        return self._outline(self._kept_many.decode(frame.payload), frame.accepted_at)
 
     def records(self, frame: Frame) -> list[Record]:
         """The records of a frame, in order. Raises a decode error where today's rules refuse one."""
@@ -136,7 +129,7 @@ class RecordSchema:
         if frame.kind is FrameKind.DELETE:
             stones = _TOMBSTONES.decode(frame.payload)
             return [self._tombstone(stone, number) for stone, number in zip(stones, numbers, strict=True)]
-        return self._records(self._many.decode(frame.payload), frame.accepted_at, numbers)
+        return self._records(self._kept_many.decode(frame.payload), frame.accepted_at, numbers)
 
     def record_at(self, frame: Frame, index: int) -> Record:
         """One record of a frame, without decoding the others."""
@@ -144,7 +137,7 @@ class RecordSchema:
         number = revisions.nth(frame.first_revision, index)
         if frame.kind is FrameKind.DELETE:
             return self._tombstone(msgspec.json.decode(raw, type=Tombstone), number)
-        return self._records([self._one.decode(raw)], frame.accepted_at, [number])[0]
+        return self._records([self._kept_one.decode(raw)], frame.accepted_at, [number])[0]
 
     def salvage(self, frame: Frame) -> list[Record | str]:
         """Each record of a frame that today's rules refuse in part: the record, or why it is refused."""
@@ -177,7 +170,7 @@ class RecordSchema:
             return True
         if min(outline.updated_at) < EPOCH or min(outline.created_at) < EPOCH or TOO_PRECISE.search(payload):
             return True
-        if NUL.search(payload):
+        if ESCAPED.search(payload) or MARKED.search(payload):
             return True
         return any(is_doubtful(field, map(get, bodies), len(payload)) for field, get in self._judged)
 
@@ -293,7 +286,23 @@ _UPDATED = attrgetter("updated_at")
 _EMPTY = ItemError(pointer="", code="empty_batch", detail="At least one record is needed.")
 
 
-def _member(field: Field) -> tuple[str, Any] | tuple[str, Any, Any]:
+Decoder = msgspec.json.Decoder[Any]  # Any: the shape of a collection's records is made when its schema is compiled
+
+
+def _decoders(collection: Collection, *, kept: bool = False) -> tuple[Decoder, Decoder]:
+    """Of one record, and of a batch; ``kept``: as they are in the log, where some fields may be encrypted."""
+    shape = msgspec.defstruct(
+        f"{collection.noun.title()}Body",
+        [_member(field, kept=kept) for field in collection.sent_fields],
+        kw_only=True,
+        frozen=True,
+        gc=False,
+        forbid_unknown_fields=True,
+    )
+    return msgspec.json.Decoder(shape), msgspec.json.Decoder(list[shape])  # type: ignore[valid-type]
+
+
+def _member(field: Field, *, kept: bool) -> tuple[str, Any] | tuple[str, Any, Any]:
     """The field as a member of the compiled struct: its type with every limit that msgspec can check in C."""
     if field.type is FieldType.INSTANT:
         return (field.name, Annotated[datetime, msgspec.Meta(tz=True)] | UnsetType, UNSET)
@@ -305,7 +314,8 @@ def _member(field: Field) -> tuple[str, Any] | tuple[str, Any, Any]:
         kind = Literal[field.choices]
     else:
         lowest = 1 if field.type is FieldType.IDENTIFIER else 0
-        kind = Annotated[str, msgspec.Meta(min_length=lowest, max_length=field.max_chars or field.max_bytes)]
+        most = longest(field.longest) if kept and field.sealable else field.max_chars or field.max_bytes
+        kind = Annotated[str, msgspec.Meta(min_length=lowest, max_length=most)]
     if field.nullable:
         kind = kind | None
     return (field.name, kind) if field.required else (field.name, kind, field.default)
@@ -324,7 +334,7 @@ def _getter(field: Field) -> Callable[[Any], Any]:
     if field.normal_form_of is None:
         return attrgetter(field.name)
     read = attrgetter(field.normal_form_of)
-    return lambda body: normal_form(read(body))
+    return lambda body: stored_normal_form(read(body))
 
 
 def _column(field: Field, column: Iterable[Any]) -> Sequence[Value]:

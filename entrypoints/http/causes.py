@@ -210,6 +210,11 @@ CAUSES: Mapping[str, str] = {
     "backend_corrupt": (
         "The storage backend reports damage in its files. Nothing is written to it, lest the damage spread."
     ),
+    "decryption_failed": (
+        "The stored text of an encrypted value is not what this service has written for this field of this record: it "
+        "was changed, or copied from another place. Or it was encrypted under a key that the keyring does not have any "
+        "more. No part of it is shown."
+    ),
     # its start
     "start_failure": "Something that the service needs at its start is not as it must be; the detail names it.",
     "invalid_configuration": (

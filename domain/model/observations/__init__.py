@@ -7,6 +7,7 @@ from domain.model.observations.beside import (
     CacheFailed,
     CacheLost,
     CacheRegained,
+    DecryptionRefused,
     ObjectStoreLost,
     ObjectStoreRegained,
     OrphansCollected,
@@ -116,6 +117,7 @@ Observation = (
     | SearchMeasured
     | CertificateRenewed
     | CertificateRefused
+    | DecryptionRefused
     | ConfigurationReloaded
     | ReloadRefused
 )
@@ -138,6 +140,7 @@ __all__ = [
     "DeadLettersMeasured",
     "DeadLettersPurged",
     "DeadLettersReplayed",
+    "DecryptionRefused",
     "FlushFailed",
     "FlushRecovered",
     "FrameQuarantined",

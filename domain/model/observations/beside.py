@@ -1,4 +1,4 @@
-"""What stands beside the backends: object store, caches, search index."""
+"""What stands beside the backends: object store, caches, search index, keyring."""
 
 from __future__ import annotations
 
@@ -93,3 +93,13 @@ class SearchMeasured(Observed, frozen=True, kw_only=True, tag=True):
     collection: str
     records: int
     complete: bool
+
+
+class DecryptionRefused(Observed, frozen=True, kw_only=True, tag=True):
+    """An encrypted value was asked for and cannot be read; nothing of it was shown."""
+
+    collection: str
+    noun: str  # one record of the collection, in metric labels
+    field: str
+    key: str  # of the record
+    detail: str

@@ -1,0 +1,1 @@
+"""Keys for values that are encrypted: from a file or the environment, used here in this process."""

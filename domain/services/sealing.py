@@ -1,0 +1,253 @@
+"""Encryption of declared fields: what goes into the log is encrypted, what comes out of a store is readable again.
+
+Whatever lies between (journal, shared buffer, pending view, caches, backends, dead letters, the search index) has
+ciphertexts, and so have the processes that drain, which need no keys.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection as Some
+from collections.abc import Mapping
+
+import msgspec
+
+from domain.errors import DecryptionFailed, InvalidParameter
+from domain.model.collections import Collection, Field, FieldType
+from domain.model.email import normal_form
+from domain.model.observations import DecryptionRefused, Observation
+from domain.model.query import And, Condition, Filter, Not, Operand, Operator, Or, Query, QueryResult
+from domain.model.records import Record, Value
+from domain.model.sealed import MARK, Sealed, encoded, parsed, prefix_of, stored_normal_form
+from domain.services.schema import Checked
+from ports.ambient import Observer
+from ports.keyring import Keyring
+
+_AT_ONCE = 500  # records that are encrypted before others may run
+_NULL = b"null"
+_Body = dict[str, msgspec.Raw]
+_BODY = msgspec.json.Decoder(_Body)
+_BODIES = msgspec.json.Decoder(list[_Body])
+_TEXT = msgspec.json.Decoder(str)
+_EQUAL = frozenset({Operator.EQ, Operator.IN})
+
+
+def _unheard(observation: Observation) -> None:
+    """Where nothing is encrypted, nobody has to hear of it."""
+
+
+class Sealing:
+    """The way in and the way out, for every collection."""
+
+    def __init__(
+        self,
+        encrypted: Mapping[str, Some[str]] | None = None,
+        keyring: Keyring | None = None,
+        observer: Observer = _unheard,
+    ) -> None:
+        """``encrypted``: fields by collection; ``keyring``: None where nothing is, nor ever was."""
+        self._encrypted = encrypted or {}
+        self._keyring = keyring
+        self._observer = observer
+
+    def encrypts(self, collection: Collection) -> bool:
+        """Whether a collection has encrypted fields."""
+        return bool(self._encrypted.get(collection.name))
+
+    # the way in
+
+    async def sealed(self, collection: Collection, checked: Checked) -> Checked:
+        """A batch as it goes into the log."""
+        fields = self._fields(collection)
+        if not fields:
+            return checked
+        bodies = _BODIES.decode(checked.payload)
+        for place, (body, key) in enumerate(zip(bodies, checked.outline.keys, strict=True), start=1):
+            self._seal(collection, fields, key, body)
+            if place % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return msgspec.structs.replace(checked, payload=msgspec.json.encode(bodies))
+
+    def resealed(self, collection: Collection, record: Record) -> Record | None:
+        """A stored record with each field as it would be stored today; None where it is. Raises DecryptionFailed."""
+        values = list(record.values)
+        encrypted = {field.name for field in self._fields(collection)}
+        changed = False
+        for place, field in collection.sealable:
+            value = values[place]
+            if not isinstance(value, str) or record.deleted_at is not None:
+                continue
+            found = parsed(value)
+            if field.name in encrypted and (found is None or found.key_id != self._ring().active):
+                values[place] = self._sealed_value(
+                    collection, field, record.key, self._value(collection, field, record)
+                )
+            elif field.name not in encrypted and found is not None:
+                values[place] = self._value(collection, field, record)
+            else:
+                continue
+            changed = True
+        if not changed:
+            return None
+        for place, source in collection.normal_forms:
+            values[place] = stored_normal_form(str(values[collection.positions[source]]))
+        return msgspec.structs.replace(record, values=tuple(values))
+
+    def _seal(self, collection: Collection, fields: Some[Field], key: str, body: _Body) -> None:
+        for field in fields:
+            raw = body.get(field.name)
+            if raw is None or bytes(raw) == _NULL:
+                continue
+            plaintext = bytes(raw).decode() if field.type is FieldType.OBJECT else _TEXT.decode(raw)
+            text = self._sealed_value(collection, field, key, plaintext)
+            body[field.name] = msgspec.Raw((text if field.type is FieldType.OBJECT else f'"{text}"').encode())
+
+    def _sealed_value(self, collection: Collection, field: Field, key: str, plaintext: str) -> str:
+        blind = self.blind(collection, field, plaintext) if field.comparable else ""
+        key_id, content = self._ring().seal(plaintext.encode(), _context(collection, field, key, blind))
+        text = Sealed(blind, key_id, content).text
+        return f'"{text}"' if field.type is FieldType.OBJECT else text
+
+    def blind(self, collection: Collection, field: Field, plaintext: str) -> str:
+        """What the texts of equal values have in common; addresses are equal in their normal forms."""
+        if field.type is FieldType.EMAIL:
+            plaintext = normal_form(plaintext)
+        scope = msgspec.msgpack.encode((collection.name, field.name))
+        return encoded(self._ring().blind(plaintext.encode(), scope))
+
+    # the way out
+
+    def opened(self, collection: Collection, record: Record, fields: Some[str] | None = None) -> Record:
+        """A stored or pending record with its plaintexts; ``fields``: of these alone, the others stay as they are.
+
+        Raises DecryptionFailed, which the observer has heard of by then.
+        """
+        if record.deleted_at is not None:
+            return record
+        values: list[Value] | None = None
+        for place, field in collection.sealable:
+            value = record.values[place]
+            if _is_marked(value) and (fields is None or field.name in fields):
+                values = values or list(record.values)
+                values[place] = self._value(collection, field, record)
+        for place, source in collection.normal_forms:
+            name = collection.data_fields[place].name
+            if _is_marked(record.values[place]) and (fields is None or name in fields):
+                values = values or list(record.values)
+                values[place] = normal_form(self._value(collection, collection.by_name[source], record))
+        return record if values is None else msgspec.structs.replace(record, values=tuple(values))
+
+    def opened_page(self, collection: Collection, query: Query, page: QueryResult) -> QueryResult:
+        """A page with the plaintexts of the fields that its query asks for."""
+        items = tuple(self.opened(collection, record, query.fields) for record in page.items)
+        return msgspec.structs.replace(page, items=items)
+
+    def opened_text(self, collection: Collection, key: str, record: bytes) -> bytes:
+        """The JSON of a record, as a dead letter has it, with its plaintexts. Raises DecryptionFailed."""
+        try:
+            body = _BODY.decode(record)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return record  # whoever judges it says what is wrong
+        for _, field in collection.sealable:
+            raw = body.get(field.name)
+            if raw is None or MARK.encode() not in bytes(raw)[: len(MARK) + 1]:
+                continue
+            text = bytes(raw).decode() if field.type is FieldType.OBJECT else _TEXT.decode(raw)
+            plaintext = self._plaintext(collection, field, key, text)
+            body[field.name] = msgspec.Raw(
+                plaintext.encode() if field.type is FieldType.OBJECT else msgspec.json.encode(plaintext)
+            )
+        return msgspec.json.encode(body)
+
+    def _value(self, collection: Collection, field: Field, record: Record) -> str:
+        return self._plaintext(collection, field, record.key, str(record.values[collection.positions[field.name]]))
+
+    def _plaintext(self, collection: Collection, field: Field, key: str, text: str) -> str:
+        found = parsed(text)
+        if found is None:
+            return text
+        try:
+            if self._keyring is None:
+                raise DecryptionFailed("it is encrypted, and no [keyring] is configured")
+            context = _context(collection, field, key, found.blind)
+            return self._keyring.open(found.key_id, found.content, context).decode()
+        except DecryptionFailed as error:
+            self._observer(
+                DecryptionRefused(
+                    collection=collection.name, noun=collection.noun, field=field.name, key=key, detail=error.detail
+                )
+            )
+            raise DecryptionFailed(
+                f"`{field.name}` of {collection.noun} {key!r} cannot be decrypted: {error.detail}."
+            ) from None
+
+    # questions
+
+    def query(self, collection: Collection, query: Query) -> Query:
+        """A query as a store can answer it. Raises InvalidParameter, naming an encrypted field."""
+        if not self.encrypts(collection):
+            return query
+        for sort in query.sort:
+            self.check_order(collection, sort.field)
+        return msgspec.structs.replace(query, filter=self.where(collection, query.filter))
+
+    def check_order(self, collection: Collection, name: str) -> None:
+        """No order and no group is known of what is encrypted. Raises InvalidParameter."""
+        if self._hides(collection, collection.by_name[name]):
+            raise InvalidParameter(f"`{name}` is encrypted: no list can be sorted or counted by it.")
+
+    def where(self, collection: Collection, where: Filter) -> Filter:
+        """A filter as a store can answer it. Raises InvalidParameter, naming an encrypted field."""
+        if not self.encrypts(collection):
+            return where
+        match where:
+            case Condition():
+                return self._compared(collection, where)
+            case Not(term):
+                return Not(self.where(collection, term))
+            case And(terms):
+                return And(tuple(self.where(collection, term) for term in terms))
+            case Or(terms):
+                return Or(tuple(self.where(collection, term) for term in terms))
+
+    def _compared(self, collection: Collection, condition: Condition) -> Filter:
+        field = collection.by_name[condition.field]
+        if condition.operator is Operator.ISNULL or not self._hides(collection, field):
+            return condition
+        source = collection.by_name[field.normal_form_of or field.name]
+        if condition.operator not in _EQUAL or not source.comparable:
+            able = "`eq`, `in` and `isnull`" if source.comparable else "`isnull`"
+            raise InvalidParameter(f"`{field.name}` is encrypted: it can be compared by {able} alone.")
+        blinds = [blind for operand in condition.operands if (blind := self._blind_of(collection, source, operand))]
+        as_before = Condition(
+            field.name, Operator.IN, condition.operands
+        )  # of what was written before it was encrypted
+        if field is not source:
+            forms = tuple(MARK + blind for blind in blinds)
+            return msgspec.structs.replace(as_before, operands=forms + condition.operands)
+        return Or((*(Condition(field.name, Operator.PREFIX, (prefix_of(blind),)) for blind in blinds), as_before))
+
+    def _blind_of(self, collection: Collection, source: Field, operand: Operand) -> str:
+        try:
+            return self.blind(collection, source, str(operand))
+        except ValueError:
+            return ""  # no address, so that no record has it
+
+    def _hides(self, collection: Collection, field: Field) -> bool:
+        return (field.normal_form_of or field.name) in self._encrypted.get(collection.name, ())
+
+    def _fields(self, collection: Collection) -> list[Field]:
+        return [collection.by_name[name] for name in self._encrypted.get(collection.name, ())]
+
+    def _ring(self) -> Keyring:
+        if self._keyring is None:
+            raise DecryptionFailed("Nothing can be encrypted without a [keyring].")
+        return self._keyring
+
+
+def _is_marked(value: Value) -> bool:
+    return isinstance(value, str) and value.startswith((MARK, '"' + MARK))
+
+
+def _context(collection: Collection, field: Field, key: str, blind: str) -> bytes:
+    return msgspec.msgpack.encode((collection.name, key, field.name, blind))

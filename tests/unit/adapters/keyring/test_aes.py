@@ -1,0 +1,113 @@
+"""Values that are encrypted, and what the ciphertexts betray."""
+
+import os
+
+import pytest
+
+from adapters.keyring.aes import AesKeyring
+from adapters.keyring.keys import Keys
+from domain.errors import DecryptionFailed
+from domain.model.sealed import NONCE_BYTES, SALT_BYTES
+
+PLACE = b"users, u1, email"
+
+
+def keys(active="k1", *others, index=None):
+    return Keys(active=active, keys={each: os.urandom(32) for each in (active, *others)}, index=index or os.urandom(32))
+
+
+@pytest.fixture
+def keyring():
+    return AesKeyring(keys())
+
+
+def test_a_value_comes_back_as_it_was(keyring):
+    for plaintext in (b"", b"ann@example.org", "安@例.cn".encode(), os.urandom(70_000)):
+        key_id, sealed = keyring.seal(plaintext, PLACE)
+        assert (key_id, keyring.open(key_id, sealed, PLACE)) == ("k1", plaintext)
+        assert not plaintext or plaintext not in sealed
+
+
+def test_equal_values_are_encrypted_differently(keyring):
+    assert len({keyring.seal(b"ann@example.org", PLACE) for _ in range(100)}) == 100
+
+
+def test_no_byte_can_be_changed(keyring):
+    _, sealed = keyring.seal(b"ann@example.org", PLACE)
+    for place in range(len(sealed)):
+        changed = bytearray(sealed)
+        changed[place] ^= 1
+        with pytest.raises(DecryptionFailed, match="changed, or belongs elsewhere"):
+            keyring.open("k1", bytes(changed), PLACE)
+    for size in range(len(sealed)):
+        with pytest.raises(DecryptionFailed):
+            keyring.open("k1", sealed[:size], PLACE)
+
+
+def test_a_value_of_another_place_or_key_is_refused():
+    keyring = AesKeyring(keys("k1", "k2"))
+    _, sealed = keyring.seal(b"ann@example.org", PLACE)
+    with pytest.raises(DecryptionFailed, match="belongs elsewhere"):
+        keyring.open("k1", sealed, b"users, u2, email")
+    with pytest.raises(DecryptionFailed, match="belongs elsewhere"):
+        keyring.open("k2", sealed, PLACE)
+    with pytest.raises(DecryptionFailed, match="'k3', which the keyring lacks"):
+        keyring.open("k3", sealed, PLACE)
+
+
+def test_a_wrong_key_under_the_right_name_reads_nothing():
+    _, sealed = AesKeyring(keys()).seal(b"ann@example.org", PLACE)
+    with pytest.raises(DecryptionFailed):
+        AesKeyring(keys()).open("k1", sealed, PLACE)
+
+
+def test_keys_are_exchanged_while_in_use():
+    former = keys("k1")
+    keyring = AesKeyring(former)
+    _, old = keyring.seal(b"ann", PLACE)
+    keyring.turn_to(Keys(active="k2", keys={**former.keys, "k2": os.urandom(32)}, index=former.index))
+    assert keyring.seal(b"ann", PLACE)[0] == "k2"
+    assert keyring.open("k1", old, PLACE) == b"ann"
+    assert sorted(keyring.ids) == ["k1", "k2"]
+
+
+def test_a_data_key_is_left_after_so_many_uses():
+    keyring = AesKeyring(keys(), uses=10)
+    sealed = [keyring.seal(b"ann", PLACE)[1] for _ in range(100)]
+    salts = [each[:SALT_BYTES] for each in sealed]
+    assert len(set(salts)) == 10
+    assert all(salts.count(salt) == 10 for salt in salts)
+    assert {keyring.open("k1", each, PLACE) for each in sealed} == {b"ann"}
+
+
+def test_each_start_of_a_process_has_a_data_key_of_its_own():
+    same = keys()
+    salts = {AesKeyring(same).seal(b"ann", PLACE)[1][:SALT_BYTES] for _ in range(20)}
+    assert len(salts) == 20
+
+
+def test_equal_values_are_found_by_what_tells_nothing_else(keyring):
+    blind = keyring.blind(b"ann@example.org", b"users, email")
+    assert blind == keyring.blind(b"ann@example.org", b"users, email")
+    others = [
+        keyring.blind(b"bob@example.org", b"users, email"),
+        keyring.blind(b"ann@example.org", b"users, name"),
+        keyring.blind(b"lann@example.org", b"users, emai"),
+        AesKeyring(keys()).blind(b"ann@example.org", b"users, email"),
+    ]
+    assert len({blind, *others}) == 5
+
+
+def test_values_are_still_found_when_keys_were_exchanged():
+    index = os.urandom(32)
+    one, other = AesKeyring(keys(index=index)), AesKeyring(keys("k2", index=index))
+    assert one.blind(b"ann", PLACE) == other.blind(b"ann", PLACE)
+
+
+@pytest.mark.slow
+def test_of_a_million_encryptions_no_two_have_one_nonce():
+    keyring = AesKeyring(keys(), uses=300_000)
+    nonces = {keyring.seal(b"", PLACE)[1][: SALT_BYTES + NONCE_BYTES] for _ in range(1_000_000)}
+    assert len(nonces) == 1_000_000
+    assert len({nonce[:SALT_BYTES] for nonce in nonces}) == 4
+    assert len({nonce[SALT_BYTES:] for nonce in nonces}) == 1_000_000
