@@ -70,3 +70,50 @@ async def test_a_killed_opensearch_delays_no_task_and_costs_no_log(tmp_path: Pat
         assert (await ask("/api/v1/system/dead-letters"))[1]["items"] == []
         assert await service.stop() == 0
     opensearch.ask("DELETE", f"/{prefix}-*")
+
+
+async def test_a_log_that_a_changed_mapping_refuses_is_a_dead_letter_and_its_neighbours_are_stored(
+    tmp_path: Path, opensearch
+) -> None:
+    opensearch.start()
+    prefix = opensearch.prefix()
+    (tmp_path / "persistence.toml").write_text(
+        '[backends.main]\ntype = "sqlite"\n'
+        f'[backends.search]\ntype = "opensearch"\nurl = "{opensearch.url}"\nprefix = "{prefix}"\n'
+        "call_seconds = 120.0\nquery_seconds = 60.0\n"
+        '[collections.logs]\nbackend = "search"\n[buffer]\nread_deadline_seconds = 60.0\n'
+    )
+    async with Service(tmp_path) as service, aiohttp.ClientSession(service.url) as client:
+        stored = f"{LOGS}/batch?ack=stored&timeout=60"
+        async with client.post(stored, json={"logs": logs(0, 1)}) as response:
+            assert (await response.json())["status"] == "stored"
+        change_mapping(opensearch, prefix, "service", {"type": "integer"})
+        sent = logs(10, 20)
+        sent[3]["service"], sent[7]["service"], sent[12]["service"] = "billing", "42", "shipping"
+        async with client.post(stored, json={"logs": sent}) as response:
+            results = (await response.json())["results"]
+
+        assert [one["index"] for one in results if one["verdict"] != "stored"] == [3, 12]
+        async with client.get(f"{LOGS}?page_size=100&sort_by=message") as response:
+            kept = [log["message"] for log in (await response.json())["items"]]
+        assert kept == [log["message"] for place, log in enumerate(sent) if place not in (3, 12)]
+        async with client.get("/api/v1/system/dead-letters") as response:
+            letters = (await response.json())["items"]
+        assert sorted(letter["key"] for letter in letters) == sorted(results[place]["key"] for place in (3, 12))
+        assert {letter["code"] for letter in letters} == {"record_refused"}
+        assert all("mapper_parsing_exception" in letter["detail"] for letter in letters)
+        for letter, service_sent in zip(sorted(letters, key=lambda one: one["key"]), ("billing", "shipping"), strict=True):
+            assert f'For input string: "{service_sent}"' in letter["detail"]
+        async with client.get(f"{LOGS}/{results[7]['key']}") as response:
+            assert (await response.json())["service"] == "42"
+        assert await service.stop() == 0
+    opensearch.ask("DELETE", f"/{prefix}-*")
+
+
+def change_mapping(opensearch, prefix: str, field: str, mapping: dict[str, Any]) -> None:
+    """Somebody makes the index of today anew, with another type of one field."""
+    (index,) = opensearch.ask("GET", f"/_cat/indices/{prefix}-logs-*?format=json&h=index")
+    mappings = opensearch.ask("GET", f"/{index['index']}/_mapping")[index["index"]]["mappings"]
+    mappings["properties"]["values"]["properties"][field] = mapping
+    opensearch.ask("DELETE", f"/{index['index']}")
+    opensearch.ask("PUT", f"/{index['index']}", {"mappings": mappings})
