@@ -11,22 +11,20 @@ from typing import Any
 from adapters.opensearch.connection import OpenSearchServer
 from adapters.opensearch.errors import RETRY_SECONDS, refusal
 from adapters.opensearch.filters import compared, micros
-from adapters.opensearch.pages import KEY, page, result, timeout, visible
+from adapters.opensearch.pages import KEY, page, result, visible
 from adapters.opensearch.places import Places
 from adapters.opensearch.records import bulks, definition, id_of, instant, record_of, rules_of
-from domain.errors import BackendError, BackendUnavailable, InvalidParameter, QueryTimeout, SchemaMismatch
+from adapters.opensearch.searches import Searches, portion_of
+from domain.errors import BackendError, BackendUnavailable, InvalidParameter, SchemaMismatch
 from domain.model.collections import Collection, FieldType
 from domain.model.query import Filter, Query, QueryResult, check_filter, check_query, declared
 from domain.model.records import HealthStatus, Record, Verdict, WriteResult
 from ports.probing import Outlook
 
-PORTION = 250  # records of a scan at a time: the longest ones fit into memory
 _BUCKETS = 1000  # values of a count at a time
 _EXISTS = "resource_already_exists_exception"
 _NOT_THERE = "index_not_found_exception"
 _MISSING = (404,)
-_WHAT_IS_THERE = {"ignore_unavailable": "true", "allow_no_indices": "true"}
-_WHOLE = _WHAT_IS_THERE | {"allow_partial_search_results": "false"}
 
 
 class OpenSearchBackend:
@@ -42,6 +40,7 @@ class OpenSearchBackend:
         """``prefix``: of the indexes' names."""
         self._server = server
         self._prefix = prefix
+        self._searches = Searches(server, prefix)
         self._now = now
         self._there: set[str] = set()  # indexes that were met
         self._meeting = asyncio.Lock()
@@ -70,10 +69,10 @@ class OpenSearchBackend:
 
     async def read(self, collection: Collection, key: str) -> Record | None:
         """As the port says."""
-        places, seconds = Places(self._prefix, collection), self._server.settings.query_seconds
+        places = Places(self._prefix, collection)
         await self._meet(collection, places)  # an index that is just being made cannot be read
         for place in filter(None, (places.day_of(key), places.base)):
-            found = await self._server.ask("GET", place, "_doc", id_of(key), seconds=seconds, nothing=_MISSING)
+            found = await self._searches.patient(collection, "GET", place, "_doc", id_of(key), nothing=_MISSING)
             if found is not None:
                 return record_of(collection, found["_source"])
         return None
@@ -82,7 +81,7 @@ class OpenSearchBackend:
         """As the port says; every count is exact."""
         check_query(collection, query)
         seconds = self._server.settings.query_seconds
-        return result(collection, query, await self._searched(collection, page(collection, query, seconds)))
+        return result(collection, query, await self._searches.page(collection, page(collection, query, seconds)))
 
     async def delete(self, collection: Collection, key: str) -> None:
         """As the port says."""
@@ -101,7 +100,7 @@ class OpenSearchBackend:
         counts: dict[str, int] = {}
         while True:
             body = {"query": visible(collection, where), "size": 0, "aggs": {"by": {"composite": composite}}}
-            found = (await self._searched(collection, body)).get("aggregations", {}).get("by", {"buckets": []})
+            found = (await self._searches.answer(collection, body)).get("aggregations", {}).get("by", {"buckets": []})
             for bucket in found["buckets"]:
                 value = bucket["key"]["value"]
                 counts[instant(value).isoformat() if by.type is FieldType.INSTANT else str(value)] = bucket["doc_count"]
@@ -181,20 +180,19 @@ class OpenSearchBackend:
         """The index of each record, all of which are there then."""
         places = Places(self._prefix, collection)
         await self._meet(collection, places)
-        days = {record.key: places.day_of(record.key) for record in records}
-        there = {day for day in {*days.values()} if day is not None and await self._is_there(places, day)}
-        return [day if day in there else places.base for day in days.values()]
-
-    async def _is_there(self, places: Places, day: str) -> bool:
-        """Whether there is an index of a day; a recent one is made."""
-        if day in self._there:
-            return True
-        if places.is_recent(day, self._now()):
+        days = [places.day_of(record.key) for record in records]
+        unknown = {day for day in days if day is not None} - self._there
+        for day in [day for day in unknown if places.is_recent(day, self._now())]:
             await self._server.ask("PUT", day, nothing=(_EXISTS,))
-        elif await self._server.ask("GET", day, "_settings", nothing=_MISSING) is None:
-            return False
-        self._there.add(day)
-        return True
+            self._there.add(day)
+        if unknown - self._there:
+            self._there |= unknown & await self._days(places)
+        return [day if day in self._there else places.base for day in days]
+
+    async def _days(self, places: Places) -> set[str]:
+        """The indexes of days that there are."""
+        found = await self._server.ask("GET", "_resolve", "index", places.days, nothing=_MISSING)
+        return {each["name"] for each in (found or {}).get("indices", ())}
 
     async def _meet(self, collection: Collection, places: Places) -> None:
         """Make the template, and the index that always is, where they are not there. Raises SchemaMismatch."""
@@ -213,39 +211,28 @@ class OpenSearchBackend:
                 )
             self._there.add(places.base)
 
-    async def _searched(self, collection: Collection, body: Mapping[str, Any]) -> Any:
-        """The answer to a search of everything that is written. Any: the server's. Raises QueryTimeout."""
-        everywhere, seconds = Places(self._prefix, collection).all, self._server.settings.query_seconds
-        await self._server.ask("POST", everywhere, "_refresh", params=_WHAT_IS_THERE, seconds=seconds)
-        whole = {"timeout": timeout(seconds), **body}
-        # The server's own deadline comes first.
-        answer = await self._server.ask(
-            *("POST", everywhere, "_search"), body=whole, params=_WHOLE, seconds=seconds + 1
-        )
-        if answer["timed_out"]:
-            raise QueryTimeout(f"No answer within {seconds:g} s. Narrow the list by a time, a level or an id.")
-        return answer
-
     async def _portions(
         self, collection: Collection, wanted: Mapping[str, Any], after: str | None
     ) -> AsyncIterator[Sequence[Record]]:
         """Any: a part of a search."""
-        body: dict[str, Any] = {"query": wanted, "sort": [{KEY: "asc"}], "size": PORTION, "track_total_hits": False}
+        size = portion_of(collection)
+        body: dict[str, Any] = {"query": wanted, "sort": [{KEY: "asc"}], "size": size, "track_total_hits": False}
         while True:
-            answer = await self._searched(collection, body if after is None else body | {"search_after": [after]})
+            answer = await self._searches.answer(
+                collection, body if after is None else body | {"search_after": [after]}
+            )
             found = [record_of(collection, hit["_source"]) for hit in answer["hits"]["hits"]]
             if found:
                 yield found
                 after = found[-1].key
-            if len(found) < PORTION:
+            if len(found) < size:
                 return
 
     async def _drop_days(self, collection: Collection, before: datetime) -> int:
         """Remove the indexes of days that are over; how many records went with them."""
         places = Places(self._prefix, collection)
         dropped = 0
-        resolved = await self._server.ask("GET", "_resolve", "index", places.days, nothing=_MISSING)
-        for index in (found["name"] for found in (resolved or {}).get("indices", ())):
+        for index in sorted(await self._days(places)):
             if places.is_over(index, before):
                 await self._server.ask("POST", index, "_refresh", nothing=_MISSING)  # else some are not counted
                 count = await self._server.ask("GET", index, "_count", nothing=_MISSING)

@@ -14,7 +14,7 @@ from adapters.sql import conditional, queries
 from adapters.sql.connection import SqlConnection, SqlPool
 from adapters.sql.engine import Engine
 from adapters.sql.migrations import Migrations
-from adapters.sql.pages import PAGE_CHARACTERS, PORTION_RECORDS, Portion, whole_page
+from adapters.sql.pages import PORTION_RECORDS, Portion, whole_page
 from adapters.sql.queries import Prepared
 from adapters.sql.rows import to_datetime, to_record, to_rows, version_of
 from adapters.sql.statements import Statements, statements
@@ -29,6 +29,7 @@ from domain.errors import (
     StartFailure,
 )
 from domain.model.collections import Collection, FieldType
+from domain.model.policies import PAGE_CHARACTERS
 from domain.model.query import (
     EXACT_COUNT_LIMIT,
     CountMode,

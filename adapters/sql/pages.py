@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from adapters.sql.rows import Row
 from domain.errors import InvalidParameter
+from domain.model.policies import PAGE_CHARACTERS
 
 PORTION_RECORDS = 1000
 PORTION_CHARACTERS = 8 * 1024 * 1024  # of text: a portion ends with the record that passes it
-PAGE_CHARACTERS = 32 * 1024 * 1024  # of text that one page may hold in memory
 
 
 class Portion:

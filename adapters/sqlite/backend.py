@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from adapters.sql import queries
-from adapters.sql.pages import PAGE_CHARACTERS, PORTION_RECORDS, Portion, whole_page
+from adapters.sql.pages import PORTION_RECORDS, Portion, whole_page
 from adapters.sql.queries import Prepared
 from adapters.sql.rows import Row, to_datetime, to_record, to_rows
 from adapters.sql.statements import Statements, statements
@@ -28,6 +28,7 @@ from adapters.sqlite.probe import look
 from adapters.sqlite.verdicts import buried, judge, note, read_back
 from domain.errors import BackendError, QueryTimeout, SchemaMismatch
 from domain.model.collections import Collection, FieldType
+from domain.model.policies import PAGE_CHARACTERS
 from domain.model.query import Filter, Query, QueryResult, Sort, check_filter, check_query, declared
 from domain.model.records import ConditionalWrite, HealthStatus, Record, Verdict, WriteResult
 from domain.model.schema_steps import SchemaStep

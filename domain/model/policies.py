@@ -9,6 +9,7 @@ import msgspec
 MAX_BATCH_RECORDS = 10_000  # records in one JSON request
 MAX_BATCH_BYTES = 8 * 1024 * 1024  # bytes of one JSON request, and of one frame
 MAX_RECORD_BYTES = 1024 * 1024  # bytes of one record as sent
+PAGE_CHARACTERS = 32 * 1024 * 1024  # of text that one page may hold in memory
 MAX_STATEMENT_RECORDS = 1000  # records in one call of ``StorageBackend.write``
 
 

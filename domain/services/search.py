@@ -10,6 +10,7 @@ import msgspec
 
 from domain.errors import AbilityMissing, FlushIncomplete, InvalidParameter, SearchIncomplete
 from domain.model.collections import Collection
+from domain.model.policies import PAGE_CHARACTERS
 from domain.model.records import HealthStatus, Record
 from domain.model.search import Hit, SearchQuery, SearchResult
 from domain.services.query import QueryService
@@ -103,11 +104,21 @@ class SearchService:
             raise FlushIncomplete("What is stored is not all in the search index yet.", retry_after=1.0) from None
 
     async def _read(self, collection: Collection, hits: Sequence[Hit]) -> Sequence[tuple[Hit, Record]]:
-        free = asyncio.Semaphore(_AT_ONCE)
+        """A few at a time. Raises InvalidParameter, naming ``page_size``, where they are too large."""
+        found: list[tuple[Hit, Record]] = []
+        characters = 0
+        for begin in range(0, len(hits), _AT_ONCE):
+            part = hits[begin : begin + _AT_ONCE]
+            records = await asyncio.gather(*[self._query.visible(collection, hit.key) for hit in part])
+            found += [(hit, record) for hit, record in zip(part, records, strict=True) if record is not None]
+            characters += sum(_characters(record) for record in records if record is not None)
+            if characters > PAGE_CHARACTERS:
+                raise InvalidParameter(
+                    f"`page_size`: the first {len(found)} records hold more than {PAGE_CHARACTERS} characters; "
+                    "ask for fewer at once."
+                )
+        return found
 
-        async def read(hit: Hit) -> Record | None:
-            async with free:
-                return await self._query.visible(collection, hit.key)
 
-        records = await asyncio.gather(*map(read, hits))
-        return [(hit, record) for hit, record in zip(hits, records, strict=True) if record is not None]
+def _characters(record: Record) -> int:
+    return sum(len(value) for value in record.values if type(value) is str)

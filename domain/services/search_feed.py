@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from domain.errors import PersistenceError, SearchIncomplete, UnexpectedFailure
+from domain.errors import PersistenceError, RecordRefused, SearchIncomplete, UnexpectedFailure
 from domain.model.collections import Collection
 from domain.model.observations import (
     SearchIndexBehind,
@@ -24,6 +24,7 @@ from domain.model.observations import (
     SearchMeasured,
 )
 from domain.model.policies import MAX_STATEMENT_RECORDS
+from domain.model.records import Record
 from domain.model.search import IndexPosition
 from domain.services.registry import StorageBackendRegistry
 from domain.services.schema import RecordSchema
@@ -194,12 +195,20 @@ class SearchFeed:
         dumping = self._registry.ability(self.collection, Dumping)
         for begin in range(0, len(keys), MAX_STATEMENT_RECORDS):
             async for portion in dumping.dump(self.collection, among=keys[begin : begin + MAX_STATEMENT_RECORDS]):
-                await self._index.index(self.collection, portion)
+                await self._indexed(portion)
         await self._index.index(self.collection, (), IndexPosition(self._followed, through))
         await self._log.commit(self.collection.name, 0, READER, through)
         self._recover()
         await self._reached(through)
         await self._bound()
+
+    async def _indexed(self, records: Sequence[Record]) -> None:
+        """An index that refuses a record is not as it was made: nothing that follows shall wait behind that unseen."""
+        try:
+            await self._index.index(self.collection, records)
+        except RecordRefused:
+            await self._index.index(self.collection, (), IndexPosition(self._followed, None))
+            raise
 
     async def _reached(self, through: int) -> None:
         async with self._moved:

@@ -57,6 +57,15 @@ async def test_sessions_are_found_by_their_names(service: Running) -> None:
     assert [item["record"]["session_id"] for item in answer["items"]] == ["s1"]
 
 
+async def test_a_page_of_long_records_is_refused_with_the_cure_and_a_smaller_one_is_given(service, monkeypatch) -> None:
+    monkeypatch.setattr("domain.services.search.PAGE_CHARACTERS", 10_000)
+    await send(service, *[task(f"t{i:02}", source_text="word " * 200) for i in range(40)])
+    status, problem, _ = await service.get(SEARCH, params={"q": "word", "page_size": 40, "consistency": "strong"})
+    assert (status, problem["code"]) == (400, "invalid_parameter")
+    assert problem["detail"].startswith("`page_size`: the first 16 records hold more than 10000 characters")
+    assert len(keys(await found(service, q="word", page_size=8))) == 8
+
+
 async def test_filters_and_facets(service: Running) -> None:
     await send(service, *[task(f"t{i}", source_text="word", status=s) for i, s in enumerate(["pending", "failed"] * 3)])
     answer = await found(service, q="word", status="failed", facets="status,session_id", page_size=2)

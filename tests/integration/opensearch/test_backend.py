@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from adapters.opensearch import searches
 from adapters.opensearch.backend import OpenSearchBackend
 from adapters.opensearch.connection import OpenSearchServer
 from adapters.opensearch.settings import OpenSearchSettings
-from domain.errors import RecordRefused, SchemaMismatch
+from domain.errors import InvalidParameter, RecordRefused, SchemaMismatch
+from domain.model.built_in import BUILT_IN
 from domain.model.logs import LOGS
-from domain.model.query import Query, Sort
+from domain.model.query import CountMode, Query, Sort
 from domain.model.records import Record
 from domain.model.revisions import compose, tick_at, uuid_of
 from persistence_contract.records import record
@@ -55,9 +58,9 @@ def made(days: float, counter: int = 0) -> str:
     return uuid_of(compose(tick_at(NOW - days * DAY), 1, counter))
 
 
-def log(key: str, days: float = 0, **fields) -> Record:
+def log(key: str, days: float = 0, message: str = "m", **fields) -> Record:
     created = (NOW - days * DAY - datetime(2026, 1, 2, 12, 0, 0, 123456, tzinfo=UTC)).total_seconds()
-    return record(key, created, 1, created, collection=LOGS, level="info", message="m", **fields)
+    return record(key, created, 1, created, collection=LOGS, level="info", message=message, **fields)
 
 
 async def kept(backend) -> set[str]:
@@ -107,6 +110,55 @@ async def test_an_index_that_was_made_otherwise_refuses_its_records_and_no_other
 
     assert found.value.index == 1
     assert (await backend.write(LOGS, [batch[0], batch[2]])).applied == 2
+
+
+async def test_an_index_that_another_process_is_just_making_is_waited_for(store):
+    backend = await store.open()
+    await backend.write(LOGS, [log("own")])
+    day, place = f"/{store.prefix}-logs-2026.11.24", "index.routing.allocation.require.zone"
+    store.server.ask("PUT", f"{day}?wait_for_active_shards=0", {"settings": {place: "nowhere"}})
+    asked = asyncio.gather(kept(backend), backend.read(LOGS, made(0)))
+    await asyncio.sleep(1)
+    store.server.ask("PUT", f"{day}/_settings", {place: None})
+
+    assert await asked == [{"own"}, None]
+
+
+async def test_a_long_page_is_read_a_portion_at_a_time_and_is_the_same(store, monkeypatch):
+    backend = await store.open()
+    await backend.write(LOGS, [log(f"k{n:02}", session_id=f"s{n % 3}") for n in range(20)])
+    await backend.write(LOGS, [log(made(0), 0), log(made(1), 1)])
+    sort = (Sort("session_id", descending=True), Sort("log_id"))
+    queries = [Query(sort=sort, limit=limit, offset=offset) for limit, offset in ((5, 0), (6, 1), (30, 0), (9, 15))]
+    queries += [Query(sort=sort, limit=limit, after=("s1", "k04"), count=CountMode.EXACT) for limit in (3, 8, 30)]
+    whole = [await backend.query(LOGS, query) for query in queries]
+    monkeypatch.setattr(searches, "_PORTION", 3)
+
+    assert [await backend.query(LOGS, query) for query in queries] == whole
+    assert [len(found.items) for found in whole] == [5, 6, 22, 7, 3, 8, 14]
+    scanned = [len(portion) async for portion in backend.dump(LOGS)]
+    assert (sum(scanned), max(scanned)) == (22, 3)
+    left = store.server.ask("GET", "/_nodes/stats/indices/search")["nodes"].values()
+    assert [node["indices"]["search"]["point_in_time_current"] for node in left] == [0]
+
+
+async def test_a_page_of_records_that_are_too_long_is_refused_with_the_cure_and_a_smaller_one_is_given(
+    store, monkeypatch
+):
+    backend = await store.open()
+    await backend.write(LOGS, [log(f"k{n:02}", message="m" * 1000) for n in range(20)])
+    monkeypatch.setattr(searches, "_PORTION", 3)
+    monkeypatch.setattr(searches, "PAGE_CHARACTERS", 10_000)
+    with pytest.raises(InvalidParameter, match="page_size"):
+        await backend.query(LOGS, Query(sort=(Sort("log_id"),), limit=15))
+
+    assert len((await backend.query(LOGS, Query(sort=(Sort("log_id"),), limit=7))).items) == 7
+
+
+def test_the_longest_records_of_every_collection_fit_into_an_answer():
+    sizes = {collection.name: searches.portion_of(collection) for collection in BUILT_IN}
+    assert sizes["translation_tasks"] == 64
+    assert all(0 < size <= 250 for size in sizes.values())
 
 
 async def test_an_index_that_nobody_made_like_this_ends_the_writing(store):

@@ -10,7 +10,7 @@ import pytest
 from adapters.memory.backend import MemoryBackend
 from adapters.memory.search_index import MemorySearchIndex
 from adapters.memory.write_buffer import MemoryWriteBuffer
-from domain.errors import BackendUnavailable, SearchIncomplete
+from domain.errors import BackendUnavailable, RecordRefused, SearchIncomplete
 from domain.model.built_in import BUILT_IN
 from domain.model.frames import FrameDraft
 from domain.model.observations import (
@@ -41,6 +41,7 @@ class FaultyIndex(MemorySearchIndex):
         super().__init__()
         self.error: Exception | None = None
         self.cleared = 0
+        self.refused: set[str] = set()
 
     async def position(self, collection, origin):
         self._check()
@@ -53,6 +54,8 @@ class FaultyIndex(MemorySearchIndex):
 
     async def index(self, collection, records, position=None):
         self._check()
+        if any(record.key in self.refused for record in records):
+            raise RecordRefused("It is no number.")
         await super().index(collection, records, position)
 
     def _check(self):
@@ -287,6 +290,22 @@ async def test_an_index_that_followed_another_log_is_filled(rig):
     await rig.until(lambda: len(rig.told(SearchIndexFilled)) == 2)
     assert (sorted(await rig.found("word")), rig.index.cleared) == (["a", "b"], 0)
     assert await rig.index.position(TASKS, "8") == IndexPosition("8", 2)
+
+
+async def test_an_index_that_refuses_a_record_is_not_searched_until_it_is_made_anew(rig):
+    await asyncio.wait_for(rig.feed.reach(await rig.write(task("a", source_text="word"))), 30)
+    rig.index.refused = {"bad"}
+    await rig.write(task("bad", source_text="word"))
+    await rig.write(task("b", source_text="word"))
+    await rig.until_is("rebuild")
+    with pytest.raises(SearchIncomplete, match="persistence search rebuild"):
+        rig.feed.check()
+    assert (await rig.feed.state()).last_error == "It is no number."
+    assert await rig.index.position(TASKS, "7") == IndexPosition("7", None)  # for whoever else searches the index
+    rig.index.refused = set()
+    rig.feed.rebuild()
+    await rig.until_is("following")
+    assert sorted(await rig.found("word")) == ["a", "b", "bad"]
 
 
 async def test_an_index_is_filled_from_the_backend_that_a_route_has_turned_to(rig):
