@@ -57,7 +57,7 @@ def build_about(settings: Settings, clock: Clock) -> About:
 
 def build_bodies(settings: Settings) -> Bodies:
     """The reader of request bodies."""
-    return Bodies(seconds=settings.server.body_seconds)
+    return Bodies(seconds=settings.server.body_seconds, share=settings.quotas.in_flight_bytes)
 
 
 def build_server(settings: Settings, services: Services) -> HttpServer:

@@ -34,6 +34,7 @@ from entrypoints.drains import Drains
 from entrypoints.filing import Filing
 from entrypoints.holds import Holds
 from entrypoints.http.services import Services
+from entrypoints.limiting import Limiting
 from entrypoints.searching import Searching
 from entrypoints.settings import Settings
 from entrypoints.shared_buffer import build_buffering, keyed
@@ -44,14 +45,13 @@ class Container(containers.DeclarativeContainer):
     """Flat and synchronous: building a part does no I/O; ``lifespan.running`` opens what must be opened."""
 
     settings = providers.Dependency(instance_of=Settings)
-    policy, shared = settings.provided.buffer, settings.provided.shared_partitions
+    policy, shared, kept = settings.provided.buffer, settings.provided.shared_partitions, settings.provided.retention
     collections = providers.Object(BUILT_IN)
     lane_names = providers.Callable(names, collections)
 
     # what a pure service may not take from the air
     clock, ids = providers.Singleton(SystemClock), providers.Singleton(SystemIds)
-    stop = providers.Singleton(Stop)
-    logs = providers.Singleton(build_logs, settings, clock)
+    stop, logs = providers.Singleton(Stop), providers.Singleton(build_logs, settings, clock)
     metrics = providers.Singleton(Metrics, collections)
     observer = providers.Singleton(FanOut, providers.List(logs, metrics, stop))
 
@@ -68,9 +68,7 @@ class Container(containers.DeclarativeContainer):
     log, idempotency = providers.Singleton(keyed, journal, keys), providers.Singleton(Idempotency, keys, clock)
     buffer = providers.Singleton(BufferManager, collections, schemas, log, receipts, issuer, policy, observer, clock)
     trail = providers.Singleton(Trail, log, schemas, ids, clock, shared)
-    retention = providers.Singleton(
-        Retention, registry, settings.provided.retention, trail.provided.is_followed, observer, clock
-    )
+    retention = providers.Singleton(Retention, registry, kept, trail.provided.is_followed, observer, clock)
     counted = providers.Singleton(CountedLog, trail, ids)
     gate = providers.Singleton(Gate, counted, lane_names)
     parts = providers.Singleton(LaneParts, gate, registry, dead_letters, receipts, policy, observer, clock)
@@ -79,6 +77,7 @@ class Container(containers.DeclarativeContainer):
     flush = providers.Singleton(FlushEngine, drains.provided.chosen.call(), gate, buffer, observer, gate)
     holds = providers.Singleton(Holds, gate, flush, backends, ids, shared)
     intake = providers.Singleton(Intake, schemas, buffer, flush, receipts, idempotency, policy)
+    limiting = providers.Singleton(Limiting, settings, observer, clock)
     cache = providers.Singleton(CachedReads, settings, backends, counted, observer, clock)
     query = providers.Singleton(QueryService, registry, buffer, flush, policy, shared, cache.provided.caching)
     changes = providers.Singleton(ChangeService, registry, schemas, buffer, flush, query, receipts, policy, clock)
@@ -86,7 +85,6 @@ class Container(containers.DeclarativeContainer):
         DeadLetterService,
         *(dead_letters, settings.provided.dead_letters, registry, schemas, buffer, flush, receipts, observer, clock),
     )
-    receipt_service = providers.Singleton(ReceiptService, lane_names, journal, receipts, issuer, shared)
     filing = providers.Singleton(Filing, settings, schemas, changes, query, buffer, dead_letters, observer, ids, clock)
     searching = providers.Singleton(Searching, settings, schemas, registry, query, buffer, journal, observer)
 
@@ -104,7 +102,7 @@ class Container(containers.DeclarativeContainer):
         changes=changes,
         query=query,
         recovery=providers.Singleton(RecoveryService, query, clock),
-        receipts=receipt_service,
+        receipts=providers.Singleton(ReceiptService, lane_names, journal, receipts, issuer, shared),
         dead_letters=letters,
         filing=filing,
         cache=cache,
@@ -114,6 +112,7 @@ class Container(containers.DeclarativeContainer):
         ids=ids,
         about=providers.Callable(build_about, settings, clock),
         render_metrics=metrics.provided.render,
+        limiting=limiting,
         bodies=providers.Callable(build_bodies, settings),
     )
     server = providers.Singleton(build_server, settings, services)

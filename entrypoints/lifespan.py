@@ -68,7 +68,8 @@ def resources(container: Container) -> list[Resource]:
     shared = container.settings().shared_partitions
     folder = [] if shared else [container.data_folder()]  # where the log is shared, nothing durable is in it
     kept = (container.state(), container.backends(), container.filing().watch, container.searching())
-    return [*folder, *kept, container.journal(), container.cache()]  # the cache asks the backends, and ends before them
+    beside = (container.cache(), container.limiting())  # the cache asks the backends, and ends before them
+    return [*folder, *kept, container.journal(), *beside]
 
 
 def report_absent(container: Container) -> None:

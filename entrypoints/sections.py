@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
@@ -10,7 +11,8 @@ import msgspec
 from adapters.opensearch.settings import nodes_of
 from domain.model.dead_letters import LetterBounds
 from domain.model.files import MAX_FILE_BYTES, TYPE_PATTERN, FileLimits
-from domain.model.policies import BufferPolicy
+from domain.model.policies import MAX_BATCH_BYTES, BufferPolicy
+from domain.model.quotas import QuotaPolicy
 from domain.model.secret import Secret
 from entrypoints.decoding import Tree
 from ports.backend_type import BackendSettings, BackendType
@@ -37,6 +39,7 @@ class ServerSettings(Section, frozen=True, kw_only=True):
     flush_seconds: Seconds = 25.0  # for the last flush; what is not done stays in the journal
     keepalive_seconds: Seconds = 75.0  # an idle connection is kept this long
     body_seconds: Seconds = 30.0  # a request's body must have arrived by then
+    trusted_proxies: list[str] = []  # networks whose `X-Forwarded-For` is believed, like 10.0.0.0/8
     tls_certificate: str = ""  # PEM file, the whole chain; a renewed one is taken without a restart
     tls_key: str = ""  # PEM file, without a password, not readable by everybody
     tls_minimum: Literal["1.2", "1.3"] = "1.3"
@@ -45,6 +48,11 @@ class ServerSettings(Section, frozen=True, kw_only=True):
         """Refuse half a pair."""
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise ValueError("`tls_certificate` and `tls_key` come together")
+        for network in self.trusted_proxies:
+            try:
+                ipaddress.ip_network(network)
+            except ValueError as error:
+                raise ValueError(f"trusted_proxies: {error}") from None
 
 
 class WorkerSettings(Section, frozen=True, kw_only=True):
@@ -139,6 +147,22 @@ class CacheSettings(Section, frozen=True, kw_only=True):
     password: Secret | None = None  # where the URL has none
     ca_file: str = ""  # certificate of the authority that is trusted; none: those that the system knows
     call_seconds: Annotated[float, msgspec.Meta(ge=0.001, le=0.05)] = 0.025  # for one call of Redis
+
+
+class QuotaSettings(QuotaPolicy, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How often callers may ask where they have to authenticate, and the Redis in which instances count together."""
+
+    url: Secret | None = None  # redis://host:6379/1, or rediss:// with TLS; none: each instance counts for itself
+    password: Secret | None = None  # where the URL has none
+    ca_file: str = ""  # certificate of the authority that is trusted; none: those that the system knows
+    call_seconds: Annotated[float, msgspec.Meta(ge=0.001, le=0.05)] = 0.025  # for one call of Redis
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that mean nothing."""
+        if min(self.anonymous_per_minute, self.key_per_minute, self.session_queries_per_minute) < 0:
+            raise ValueError("quotas are not negative; 0 is for as many requests as they like")
+        if self.in_flight_bytes < MAX_BATCH_BYTES or self.instances < 1:
+            raise ValueError("in_flight_bytes must hold a batch (8 MiB), and instances be at least 1")
 
 
 class ObjectSettings(Section, frozen=True, kw_only=True):

@@ -33,6 +33,7 @@ from entrypoints.sections import (
     LogSettings,
     Name,
     ObjectSettings,
+    QuotaSettings,
     SearchSettings,
     Section,
     ServerSettings,
@@ -67,6 +68,7 @@ class Settings(Section, frozen=True, kw_only=True):
     )  # by the name of a declared collection
     objects: ObjectSettings = ObjectSettings()
     cache: CacheSettings = CacheSettings()
+    quotas: QuotaSettings = QuotaSettings()
     search: SearchSettings = SearchSettings()
     log: LogSettings = LogSettings()
 

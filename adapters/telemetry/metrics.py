@@ -8,6 +8,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
+from adapters.telemetry.access_metrics import AccessMetrics
 from adapters.telemetry.cache_metrics import CacheMetrics
 from adapters.telemetry.pressure import PressureMetrics
 from domain.model.collections import Collection, FieldType
@@ -70,11 +71,12 @@ class Metrics:
         }
         self._pressure = PressureMetrics(self.registry, self._nouns).handlers
         self._caches = CacheMetrics(self.registry).handlers
+        self._access = AccessMetrics(self.registry).handlers
         ProcessCollector(registry=self.registry)
 
     def __call__(self, observation: Observation) -> None:
         """Count what is counted of it."""
-        for handlers in (self._handlers, self._pressure, self._caches):
+        for handlers in (self._handlers, self._pressure, self._caches, self._access):
             handler = handlers.get(type(observation))
             if handler is not None:
                 handler(observation)

@@ -44,6 +44,7 @@ PersistenceError
 ├── Unavailable                try again later; nothing was lost, nothing was half-written
 │   ├── BufferFull             the pending log is at its limit
 │   ├── SlowDown               much waits, and most of it is this client's
+│   │   └── QuotaExceeded        the caller has asked as often as it may in this minute
 │   ├── Replaying              the pending log is still being indexed after a start
 │   ├── FlushIncomplete        records still wait for their backend
 │   ├── JournalFull            the disk under the journal takes no more
@@ -96,6 +97,7 @@ from domain.errors.outages import (
     JournalUnreachable,
     LeaseLost,
     QueryTimeout,
+    QuotaExceeded,
     RecordOutdated,
     RecordRefused,
     Replaying,
@@ -207,6 +209,7 @@ __all__ = [
     "PreconditionFailed",
     "ProtocolVersionUnknown",
     "QueryTimeout",
+    "QuotaExceeded",
     "RangeNotSatisfiable",
     "ReceiptElsewhere",
     "ReceiptNotFound",

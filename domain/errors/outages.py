@@ -26,6 +26,13 @@ class SlowDown(Unavailable):
     cure = "Repeat after `Retry-After` seconds, and send less at once from then on."
 
 
+class QuotaExceeded(SlowDown):
+    """The caller has asked as often as it may in this minute."""
+
+    code = "quota_exceeded"
+    cure = "Repeat after `Retry-After` seconds; ask less often, or have the quota raised (`[quotas]`)."
+
+
 class Replaying(Unavailable):
     """The pending log is still being read after a start."""
 

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections import Counter
 from typing import Protocol
 
 from aiohttp import web
 
-from domain.errors import BodyTooSlow, BufferFull, MalformedBody, PayloadTooLarge, UnsupportedMediaType
+from domain.errors import (
+    BodyTooSlow,
+    BufferFull,
+    MalformedBody,
+    PayloadTooLarge,
+    SlowDown,
+    UnsupportedMediaType,
+)
 from domain.model.policies import MAX_BATCH_BYTES
 
 MAX_BODY_BYTES = MAX_BATCH_BYTES + 1024  # a full batch and its envelope
@@ -29,26 +37,45 @@ class Holder(Protocol):
     request: web.Request
     held: int
 
+    @property
+    def sender(self) -> str:
+        """Who counts as one client; empty where nobody has to say who they are."""
+        ...
+
 
 class Bodies:
     """The door's account of the body bytes that all requests hold together."""
 
-    def __init__(self, *, seconds: float = BODY_SECONDS, capacity: int = MAX_IN_FLIGHT_BYTES) -> None:
-        """``seconds``: for a whole body, or for each frame of a stream; ``capacity``: bytes held at once."""
+    def __init__(
+        self, *, seconds: float = BODY_SECONDS, capacity: int = MAX_IN_FLIGHT_BYTES, share: int = MAX_IN_FLIGHT_BYTES
+    ) -> None:
+        """``seconds``: for a whole body, or for each frame of a stream; ``capacity``: bytes held at once, of which
+        ``share`` may be one caller's.
+        """
         self.seconds = seconds
         self.in_flight = 0
         self._capacity = capacity
+        self._share = share
+        self._held: Counter[str] = Counter()  # by caller
 
     def hold(self, call: Holder, size: int) -> None:
-        """Count bytes that a request keeps in memory. Raises BufferFull."""
+        """Count bytes that a request keeps in memory. Raises BufferFull, SlowDown."""
         if self.in_flight + size > self._capacity:
             raise BufferFull(f"Request bodies fill the {self._capacity} bytes set aside for them.", retry_after=1.0)
+        if (sender := call.sender) and self._held[sender] + size > self._share:
+            raise SlowDown(f"{self._share} bytes of one caller are on their way; more are not.", retry_after=1.0)
+        self._held[sender] += size
         call.held += size
         self.in_flight += size
 
     def release(self, call: Holder) -> None:
         """Forget what a request held, when it is answered or a part of it is done with."""
+        if not call.held:
+            return
         self.in_flight -= call.held
+        self._held[call.sender] -= call.held
+        if not self._held[call.sender]:
+            del self._held[call.sender]
         call.held = 0
 
 

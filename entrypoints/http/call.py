@@ -26,6 +26,7 @@ class Call:
 
     __slots__ = (
         "accepted",
+        "address",
         "endpoint",
         "error",
         "headers",
@@ -52,6 +53,7 @@ class Call:
         self.endpoint = UNMATCHED  # route template
         self.request_id = request_id_of(headers.get("X-Request-Id"), services)
         self.trace = trace_of(headers.get("traceparent"))
+        self.address = services.limiting.proxies.client_of(request)
         self.principal: Principal = NOBODY  # until the door has let them in
         self.held = 0  # body bytes in memory that count against the door's bound
         self.accepted: int | None = None  # records of a stream that stay whatever follows
@@ -62,9 +64,14 @@ class Call:
         self.headers: dict[str, str] = {}  # of the answer, whatever it will be
 
     @property
+    def sender(self) -> str:
+        """Who counts as one client; empty where nobody has to say who they are."""
+        return self.principal.name or ""
+
+    @property
     def origin(self) -> Origin:
         """The request as far as the services care."""
-        return Origin(principal=self.principal.name, peer=self.request.remote, trace=self.trace)
+        return Origin(principal=self.principal.name, peer=self.address, trace=self.trace)
 
 
 def wants_fresh(controls: Iterable[str]) -> bool:

@@ -141,6 +141,10 @@ CAUSES: Mapping[str, str] = {
         "More came in than the backend stores, for long enough to fill `buffer.max_bytes`: it is slow, down, or held "
         "back. What is acknowledged is safe; what would not be is refused."
     ),
+    "quota_exceeded": (
+        "A key, an address without a valid key, or a key's questions about one session may come so many times in any "
+        "minute (`[quotas]`). `RateLimit` says what is left and when more will be; batches of records are not counted."
+    ),
     "slow_down": (
         "More came in than the backend stores, for long enough to pass the soft mark (`buffer.soft_share`, "
         "`buffer.soft_age_seconds`). The client that has most waiting is asked first, so that the others need not be."

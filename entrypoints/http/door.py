@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from domain.errors import CredentialInAddress, MissingScope
+from domain.errors import CredentialInAddress, MissingScope, Unauthenticated
 from domain.model.access import Right, scope_of
 from entrypoints.http.call import Call
+from entrypoints.http.quota import count, count_stranger
 
 if TYPE_CHECKING:
     from entrypoints.http.routes import Route
@@ -30,7 +31,12 @@ async def admit(call: Call, route: Route | None) -> None:
     access = call.services.access
     if not access.is_open and _TELLING.search(call.request.rel_url.raw_query_string):
         raise CredentialInAddress
-    call.principal = await access.principal(_credential(call.request))
+    try:
+        call.principal = await access.principal(_credential(call.request))
+    except Unauthenticated:
+        await count_stranger(call)
+        raise
+    await count(call, route)
     if route is None or route.right is None:
         return
     collection = route.collection or call.request.match_info.get("collection")

@@ -22,6 +22,7 @@ from entrypoints.caching import CachedReads
 from entrypoints.filing import Filing
 from entrypoints.holds import Holds
 from entrypoints.http.body import Bodies
+from entrypoints.limiting import Limiting
 from entrypoints.searching import Searching
 from ports.ambient import Clock, Ids, Observer
 
@@ -40,6 +41,7 @@ class Services:
     """Everything a handler may call."""
 
     access: Access
+    limiting: Limiting
     backends: Backends
     registry: StorageBackendRegistry
     buffer: BufferManager

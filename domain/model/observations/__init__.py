@@ -47,9 +47,12 @@ from domain.model.observations.journaling import (
     TornTailCut,
 )
 from domain.model.observations.requests import (
+    QuotasDegraded,
+    QuotasShared,
     RecordsAccepted,
     RequestFailed,
     RequestServed,
+    RequestsLimited,
 )
 from domain.model.observations.root import (
     Observed,
@@ -71,6 +74,9 @@ from domain.model.observations.running import (
 Observation = (
     RequestServed
     | RequestFailed
+    | RequestsLimited
+    | QuotasDegraded
+    | QuotasShared
     | RecordsAccepted
     | BufferMeasured
     | BatchFlushed
@@ -154,6 +160,8 @@ __all__ = [
     "OrphansCollected",
     "PartitionLost",
     "PartitionTaken",
+    "QuotasDegraded",
+    "QuotasShared",
     "RecordDeadLettered",
     "RecordsAccepted",
     "RecordsDiscarded",
@@ -161,6 +169,7 @@ __all__ = [
     "ReloadRefused",
     "RequestFailed",
     "RequestServed",
+    "RequestsLimited",
     "RetentionFailed",
     "SearchIndexBehind",
     "SearchIndexFilled",

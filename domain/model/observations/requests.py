@@ -28,6 +28,22 @@ class RequestFailed(Observed, frozen=True, kw_only=True, tag=True):
     traceback: str
 
 
+class RequestsLimited(Observed, frozen=True, kw_only=True, tag=True):
+    """A request was one too many."""
+
+    quota: str
+
+
+class QuotasDegraded(Observed, frozen=True, kw_only=True, tag=True):
+    """Instances cannot count together: each grants its own part from here on."""
+
+    detail: str
+
+
+class QuotasShared(Observed, frozen=True, kw_only=True, tag=True):
+    """They count together again."""
+
+
 class RecordsAccepted(Observed, frozen=True, kw_only=True, tag=True):
     """A request's records are durable in the pending log."""
 

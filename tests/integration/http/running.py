@@ -55,8 +55,9 @@ from entrypoints.http.app import create_app
 from entrypoints.http.body import Bodies
 from entrypoints.http.server import HttpServer
 from entrypoints.http.services import About, Services
+from entrypoints.limiting import Limiting
 from entrypoints.searching import Searching
-from entrypoints.sections import ConfiguredBackend, ObjectSettings
+from entrypoints.sections import ConfiguredBackend, ObjectSettings, QuotaSettings
 from entrypoints.settings import Settings
 from ports.backend_type import BackendSettings, BackendType
 
@@ -144,6 +145,7 @@ async def running(
     limits: ObjectSettings = LIMITS,
     index: Any = None,
     access: Access | None = None,
+    quotas: QuotaSettings = QuotaSettings(),  # noqa: B008  # frozen
     **server: Any,
 ) -> AsyncIterator[Running]:
     """A service for one test; ``index``: False for none."""
@@ -151,7 +153,7 @@ async def running(
     backend = backend or MemoryBackend()
     objects = objects or MemoryObjectStore(SystemClock())
     index = MemorySearchIndex() if index is None else index or None
-    services, log, letters = build(policy, bodies or Bodies(), backend, observed, objects, limits, index)
+    services, log, letters = build(policy, bodies or Bodies(), backend, observed, objects, limits, index, quotas)
     services = dataclasses.replace(services, access=access) if access else services
     http = HttpServer(partial(create_app, services), port=0, finish_seconds=1.0, **server)
     await services.buffer.start()
@@ -177,10 +179,11 @@ def build(
     objects: Any,
     limits: ObjectSettings,
     index: Any,
+    quotas: QuotaSettings,
 ) -> tuple[Services, MemoryWriteBuffer, MemoryDeadLetters]:
     clock, schemas, receipts = SystemClock(), Schemas(BUILT_IN), MemoryReceipts()
     given = BackendType(BackendSettings, lambda *_: backend, alone=True)
-    settings = Settings(backends={"main": ConfiguredBackend("memory", given, BackendSettings())})
+    settings = Settings(backends={"main": ConfiguredBackend("memory", given, BackendSettings())}, quotas=quotas)
     backends = Backends(settings, BUILT_IN, observed, clock)
     registry = backends.registry
     readers = ("primary", READER) if index else ("primary",)
@@ -208,6 +211,7 @@ def build(
     changes = ChangeService(registry, schemas, buffer, flush, query, receipts, policy, clock)
     services = Services(
         access=Access(),
+        limiting=Limiting(settings, observed, clock),
         backends=backends,
         registry=registry,
         buffer=buffer,

@@ -33,9 +33,14 @@ class Ring:
         return Principal(kind=PrincipalKind.KEY, id=credential[3:-2], scopes=KEYS[credential])
 
 
+def guarding() -> Access:
+    """A door that knows these keys."""
+    return Access([Ring()])
+
+
 @pytest.fixture
 async def guarded() -> AsyncIterator[Running]:
-    async with running(access=Access([Ring()])) as service:
+    async with running(access=guarding()) as service:
         yield service
 
 

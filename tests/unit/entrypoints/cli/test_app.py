@@ -107,6 +107,7 @@ def test_the_shown_configuration_is_the_effective_one_as_toml(tmp_path, capsys):
     del expected["journal"]["url"], expected["journal"]["password"]  # None: there is no shared one
     del expected["objects"]["access_key"], expected["objects"]["secret_key"]
     del expected["cache"]["url"], expected["cache"]["password"]
+    del expected["quotas"]["url"], expected["quotas"]["password"]
     del expected["search"]["user"], expected["search"]["password"]
     assert shown == expected
 

@@ -1,0 +1,52 @@
+"""Counts a request against its caller's quota, and tells the caller what is left of it.
+
+Fields by draft-ietf-httpapi-ratelimit-headers-10.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from domain.errors import QuotaExceeded
+from domain.model.quotas import Allowance
+from entrypoints.http.call import Call
+
+if TYPE_CHECKING:
+    from entrypoints.http.routes import Route
+
+_BATCH = "/batch"  # bounded by the bytes that are on their way, not in number
+
+
+async def count(call: Call, route: Route | None) -> None:
+    """Count a request of a caller who is known, unless it is a batch. Raises QuotaExceeded."""
+    if route is None or not (route.is_open or route.template.endswith(_BATCH)):
+        _tell(call, await call.services.limiting.quotas.count(call.principal, _session_of(call)))
+
+
+async def count_stranger(call: Call) -> None:
+    """Count a request without a valid credential. Raises QuotaExceeded."""
+    _tell(call, await call.services.limiting.quotas.count_stranger(call.address))
+
+
+def _tell(call: Call, left: Allowance | None) -> None:
+    if left is None:
+        return
+    quota = left.quota
+    call.headers["RateLimit-Policy"] = f'"{quota.name}";q={quota.limit};w={quota.seconds}'
+    call.headers["RateLimit"] = f'"{quota.name}";r={left.remaining};t={math.ceil(left.reset_seconds)}'
+    if left.is_used_up:
+        raise QuotaExceeded(
+            f"{quota.limit} requests in {quota.seconds} s are the quota (`{quota.name}`), and it is used up.",
+            retry_after=left.reset_seconds,
+        )
+
+
+def _session_of(call: Call) -> str | None:
+    """The session that a query is about."""
+    request = call.request
+    if request.method not in ("GET", "HEAD"):
+        return None
+    if (found := request.match_info.get("session_id")) is not None:
+        return found
+    return request.query.get("session_id") if request.query_string else None
