@@ -108,7 +108,8 @@ class ObjectFolder:
     def places(self, prefix: str) -> list[str]:
         """The folders, in order, where objects of a prefix may be."""
         self._check_root()
-        return sorted(n for n in _names(self._root) if len(n) == 2 and n.startswith(prefix[:2]))
+        with self._opened(".") as root:
+            return sorted(name for name in _names(root) if len(name) == 2 and name.startswith(prefix[:2]))
 
     def within(self, place: str, prefix: str) -> list[StoredObject]:
         """The objects of one folder, in order."""
@@ -159,7 +160,8 @@ def _refusal(path: Path, error: OSError) -> BackendError:
 
 
 def _names(folder: int) -> list[str]:
-    return os.listdir(folder)  # by descriptor, which a path is not
+    """By descriptor, which a path is not; one of its own, since who shares one shares the place in it."""
+    return os.listdir(folder)
 
 
 def _place(name: str) -> str:

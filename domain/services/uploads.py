@@ -153,7 +153,7 @@ class UploadService:
         names = await self._names(upload_id)
         plan = await self._plan(upload_id)
         is_done = any(found.name == _named(upload_id, _DONE) for found in names)
-        pieces = [found for found in names if found.name.rpartition("-")[2].isdecimal()]
+        pieces = _consecutive(upload_id, names)
         state = UploadState(
             upload_id=upload_id,
             plan=plan,
@@ -188,9 +188,11 @@ class UploadService:
     async def _finish(self, state: UploadState, origin: Origin) -> None:
         """Make the file of the pieces, once; whoever comes second finds it done."""
         async with self._locks.held(UPLOAD_PREFIX, [state.upload_id]):
-            _, pieces = await self._look(state.upload_id)
+            found, pieces = await self._look(state.upload_id)
             if pieces is None:
                 return
+            if not found.is_complete:
+                raise UploadIncomplete("Some of its pieces have just been deleted.")
             await self._files.settle()  # or an outage of the backend would cost one more copy of it at each look
             await self._store(state, pieces, origin)
             with suppress(ObjectExists):
@@ -260,6 +262,16 @@ async def _once(content: bytes) -> AsyncIterator[bytes]:
 def piece_name(upload_id: str, offset: int) -> str:
     """The object that holds the content from ``offset`` on."""
     return _named(upload_id, f"{offset:020}")
+
+
+def _consecutive(upload_id: str, names: Sequence[StoredObject]) -> list[StoredObject]:
+    """The pieces that begin where the one before ends, whatever a list of the store's lacks, or says twice."""
+    pieces, offset = list[StoredObject](), 0
+    for found in names:
+        if found.name == piece_name(upload_id, offset):
+            pieces.append(found)
+            offset += found.size
+    return pieces
 
 
 def _named(upload_id: str, part: str) -> str:

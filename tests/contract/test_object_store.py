@@ -233,6 +233,25 @@ async def test_objects_are_listed_by_prefix_in_order(objects):
         assert await names(objects, prefix) == [name for name in kept if name.startswith(prefix)]
 
 
+async def test_lists_at_the_same_time_are_each_whole_whatever_is_put_and_deleted_beside_them(objects):
+    wanted = {f"{place}-{number}" for place in ("aa", "ab", "ac") for number in range(5)}
+    for name in sorted(wanted):
+        await objects.put(name, pieces(b"x"))
+
+    async def look(place: str) -> list[list[str]]:
+        return [await names(objects, place) for _ in range(20)]
+
+    async def churn(place: str) -> None:
+        for number in range(10):
+            await objects.put(f"{place}-{number}", pieces(b"x"))
+            await objects.delete(f"{place}-{number}")
+
+    looks = [look(place) for place in ("aa", "ab", "ac") * 4]
+    *found, _, _ = await asyncio.gather(*looks, churn("ba"), churn("bb"))
+    for seen in found:
+        assert seen == [sorted(name for name in wanted if name[:2] == seen[0][0][:2])] * 20
+
+
 async def test_a_list_says_sizes_and_times(objects):
     await put(objects, NAME, b"12345")
     ((found,),) = [portion async for portion in objects.list()]

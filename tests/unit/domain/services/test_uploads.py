@@ -142,6 +142,25 @@ async def test_an_outage_of_the_backend_costs_one_copy_of_the_content_however_of
     assert len([name for name in await files.kept() if not name.startswith("upload-")]) == 1
 
 
+@pytest.mark.parametrize(("odd", "offset"), [(lambda found: found * 2, 5), (lambda found: found[1:], 0)])
+async def test_what_a_list_says_twice_or_leaves_out_makes_no_file(files, monkeypatch, odd, offset):
+    begun = await files.uploads.begin(PLAN)
+    for content_of in (b"abcd", b"e"):
+        state = await files.uploads.state(begun.upload_id)
+        await files.uploads.append(begun.upload_id, state.offset, content(content_of))
+    listed = files.objects.list
+
+    async def doubtful(prefix=""):
+        async for portion in listed(prefix):
+            yield odd(portion)
+
+    monkeypatch.setattr(files.objects, "list", doubtful)
+    assert (await files.uploads.state(begun.upload_id)).offset == offset
+    monkeypatch.undo()
+    assert (await files.uploads.append(begun.upload_id, 5, content(b"fghij"))).is_complete
+    assert await files.read() == b"abcdefghij"
+
+
 async def test_an_ended_upload_is_not_found(files):
     begun = await files.uploads.begin(PLAN)
     await files.uploads.end(begun.upload_id)
