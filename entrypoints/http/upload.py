@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import msgspec
 from aiohttp import BodyPartReader, MultipartReader, web
+from multidict import MultiMapping
 
 from domain.errors import BodyTooSlow, InvalidParameter, MalformedBody, Unavailable, UnsupportedMediaType
 from domain.model.files import NewFile
@@ -125,16 +126,16 @@ async def of_form(request: web.Request, seconds: float, new_id: Callable[[], str
     raise MalformedBody("The form has no part `file`.")
 
 
-def digest_in(headers: Mapping[str, str]) -> bytes | None:
-    """The SHA-256 that ``Content-Digest`` (RFC 9530) names; None without the header.
+def digest_in(headers: MultiMapping[str]) -> bytes | None:
+    """The SHA-256 that ``Content-Digest`` (RFC 9530) names once; None without the header.
 
     Raises InvalidParameter: a digest that is passed over is no protection.
     """
-    text = headers.get("Content-Digest")
-    if text is None:
+    lines = headers.getall("Content-Digest", [])
+    if not lines:
         return None
-    digests, place = {}, 0
-    while match := _DIGEST.match(text, place):
+    digests, place, text = dict[str, str](), 0, ",".join(lines)
+    while (match := _DIGEST.match(text, place)) and match[1] not in digests:
         digests[match[1]], place = match[2], match.end()
     try:
         found = base64.b64decode(digests["sha-256"], validate=True) if place == len(text) else b""

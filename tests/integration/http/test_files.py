@@ -218,6 +218,8 @@ async def test_a_form_without_a_boundary_is_refused(service: Running, kind: str)
         ({"Content-Digest": "sha-256=:AAAA:"}, 400, "invalid_parameter"),
         ({"Content-Digest": "sha-512=:AAAA:"}, 400, "invalid_parameter"),
         ({"Content-Digest": "nonsense"}, 400, "invalid_parameter"),
+        ({"Content-Digest": f"{digest(b'content')}, {digest(b'other')}"}, 400, "invalid_parameter"),
+        ({"Content-Digest": f"{digest(b'content')}\r\nContent-Digest: {digest(b'other')}"}, 400, "invalid_parameter"),
         ({"Content-Encoding": "gzip"}, 415, "unsupported_media_type"),
         ({"Content-Type": "nonsense"}, 400, "invalid_parameter"),
         ({"Content-Type": "text/html\x00"}, 400, "invalid_request"),
