@@ -8,6 +8,7 @@ leave a gap. The file is put together from them like any other, and is there who
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -39,6 +40,7 @@ from ports.ambient import Clock, Ids
 from ports.object_store import ObjectStore
 
 _ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+FINISHING = 4  # uploads that become files at once; each holds some memory, and whoever looks at one may begin it
 _PLAN, _DONE = "plan", "done"
 _PLANS = msgspec.json.Decoder(Plan)
 
@@ -52,6 +54,7 @@ class UploadService:
         self._ids = ids
         self._clock = clock
         self._locks = KeyLocks()
+        self._finishing = asyncio.Semaphore(FINISHING)
 
     @property
     def max_bytes(self) -> int:
@@ -194,7 +197,8 @@ class UploadService:
             if not found.is_complete:
                 raise UploadIncomplete("Some of its pieces have just been deleted.")
             await self._files.settle()  # or an outage of the backend would cost one more copy of it at each look
-            await self._store(state, pieces, origin)
+            async with self._finishing:
+                await self._store(state, pieces, origin)
             with suppress(ObjectExists):
                 await self._objects.put(_named(state.upload_id, _DONE), _once(b""))
             for piece in pieces:

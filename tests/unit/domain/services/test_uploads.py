@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 
+import msgspec
 import pytest
 
 from adapters.localdisk.object_store import LocalDiskObjectStore
@@ -18,7 +20,7 @@ from domain.errors import (
 )
 from domain.model import uploads
 from domain.model.uploads import Plan
-from domain.services.uploads import UploadService
+from domain.services.uploads import FINISHING, UploadService, piece_name
 from tests.unit.domain.services.test_files import Files
 
 PLAN = Plan(file_id="f1", name="a.txt", content_type="text/plain", metadata='{"a": 1}', length=10)
@@ -159,6 +161,29 @@ async def test_what_a_list_says_twice_or_leaves_out_makes_no_file(files, monkeyp
     monkeypatch.undo()
     assert (await files.uploads.append(begun.upload_id, 5, content(b"fghij"))).is_complete
     assert await files.read() == b"abcdefghij"
+
+
+async def test_few_uploads_become_files_at_once_whoever_looks_at_them(files, monkeypatch):
+    put, running, most = files.objects.put, 0, 0
+
+    async def counted(name, content, **kwargs):
+        nonlocal running, most
+        running += not name.startswith("upload-")
+        most = max(most, running)
+        await asyncio.sleep(0.01)
+        try:
+            return await put(name, content, **kwargs)
+        finally:
+            running -= not name.startswith("upload-")
+
+    monkeypatch.setattr(files.objects, "put", counted)
+    plans = [msgspec.structs.replace(PLAN, file_id=f"f{number}") for number in range(12)]
+    begun = [await files.uploads.begin(plan) for plan in plans]
+    for state in begun:
+        await put(piece_name(state.upload_id, 0), content(b"abcdefghij"))  # by a link
+    await asyncio.gather(*[files.uploads.state(state.upload_id) for state in begun])
+    assert most == FINISHING
+    assert [await files.read(plan.file_id) for plan in plans] == [b"abcdefghij"] * 12
 
 
 async def test_an_ended_upload_is_not_found(files):
