@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from email.utils import parsedate_to_datetime
 
-from minio import time  # the clock by which the driver signs
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 from urllib3.exceptions import HTTPError, MaxRetryError
 
+from adapters.minio.clock import ahead_of
 from domain.errors import BackendExhausted, BackendUnavailable, ObjectExists, ObjectNotFound, PersistenceError
 
 _EXISTS = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
@@ -54,11 +53,8 @@ def _refusal(endpoint: str, name: str, error: S3Error) -> PersistenceError:
 
 def _seconds_apart(error: S3Error) -> float:
     """How far the clock here is ahead of the store's, which refuses what comes from one that is minutes off."""
-    try:
-        theirs = parsedate_to_datetime(error.response.headers["Date"])
-        return (time.utcnow() - theirs).total_seconds()
-    except (KeyError, ValueError, TypeError):  # it does not say
-        return 0.0
+    ahead = ahead_of(error.response.headers.get("Date"))
+    return ahead.total_seconds() if ahead else 0.0
 
 
 def _silence(endpoint: str, reason: str) -> BackendUnavailable:

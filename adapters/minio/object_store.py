@@ -8,18 +8,21 @@ import ssl
 import time
 import uuid
 from base64 import b64encode
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 from minio import Minio
 from minio.datatypes import Object
 from minio.error import S3Error
-from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
+from urllib3 import BaseHTTPResponse, Retry, Timeout
 
 from adapters.minio.ahead import PartsAhead
+from adapters.minio.clock import TimedPool
 from adapters.minio.errors import are_keys_refused, refusals
 from adapters.minio.links import public_url, signed_link
 from adapters.minio.settings import MinioSettings
@@ -48,6 +51,7 @@ class MinioObjectStore:
     def __init__(self, settings: MinioSettings) -> None:
         self._settings = settings
         self._client: Minio | None = None
+        self._pool: TimedPool | None = None
         self._closed = "The object store is not open."  # and why, where it could not be opened
 
     async def open(self) -> None:
@@ -56,7 +60,8 @@ class MinioObjectStore:
         Raises InvalidConfiguration, BackendUnavailable.
         """
         if self._client is None:
-            client = _client(self._settings)
+            self._pool = _pool(self._settings)
+            client = _client(self._settings, self._pool)
             public_url(self._settings, "GET", "probe")
             try:
                 await in_thread(self._examine, client)
@@ -131,7 +136,7 @@ class MinioObjectStore:
             "response-content-disposition": shown.disposition,
             "response-cache-control": "no-cache",
         }
-        return signed_link(self._settings, "GET", checked_name(name), valid, query=query)
+        return self._linked("GET", name, valid, query=query)
 
     def link_to_put(self, name: str, valid: Validity, *, size: int, sha256: bytes) -> Link:
         """Size, digest, and that the object is new are signed headers."""
@@ -140,7 +145,13 @@ class MinioObjectStore:
             "If-None-Match": "*",
             "x-amz-checksum-sha256": b64encode(sha256).decode(),
         }
-        return signed_link(self._settings, "PUT", checked_name(name), valid, headers=headers)
+        return self._linked("PUT", name, valid, headers=headers)
+
+    def _linked(self, method: str, name: str, valid: Validity, **signed: Mapping[str, str]) -> Link:
+        """A link that begins by the store's clock, or one of a minute might be over before it is given."""
+        theirs = msgspec.structs.replace(valid, since=self._pool.theirs(valid.since)) if self._pool else valid
+        link = signed_link(self._settings, method, checked_name(name), theirs, **signed)
+        return msgspec.structs.replace(link, expires_at=valid.since + timedelta(seconds=valid.seconds))
 
     async def health_check(self) -> HealthStatus:
         """Ask for the bucket."""
@@ -228,13 +239,17 @@ class MinioObjectStore:
         return f"The object store at {self._settings.endpoint} has no bucket {self._settings.bucket!r}; make it first."
 
 
-def _client(settings: MinioSettings) -> Minio:
-    """A driver that never waits longer than it is told: its own would sleep for as long as a busy store says."""
+def _pool(settings: MinioSettings) -> TimedPool:
+    """Connections that never wait longer than they are told: others would for as long as a busy store says."""
     retries = Retry(connect=1, read=0, redirect=0, status=0, other=0, respect_retry_after_header=False)
     timeout = Timeout(connect=settings.connect_seconds, read=settings.read_seconds)
+    trusted = _trusted(settings) if settings.tls else None
+    return TimedPool(timeout=timeout, retries=retries, maxsize=_CONNECTIONS, ssl_context=trusted)
+
+
+def _client(settings: MinioSettings, pool: TimedPool) -> Minio:
     if not settings.endpoint:
         raise InvalidConfiguration("objects.endpoint: the host of the object store is missing.")
-    trusted = _trusted(settings) if settings.tls else None
     try:
         return Minio(
             settings.endpoint,
@@ -242,7 +257,7 @@ def _client(settings: MinioSettings) -> Minio:
             secret_key=settings.secret_key.reveal(),
             region=settings.region,
             secure=settings.tls,
-            http_client=PoolManager(timeout=timeout, retries=retries, maxsize=_CONNECTIONS, ssl_context=trusted),
+            http_client=pool,
         )
     except ValueError as error:
         raise InvalidConfiguration(

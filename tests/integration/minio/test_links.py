@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from minio import time as minio_time
 from yarl import URL
 
 from adapters.minio.object_store import MinioObjectStore
@@ -73,6 +74,26 @@ async def to_put(service: Running, file_id: str = "f1", content: bytes = CONTENT
 
 async def complete(service: Running, link: dict[str, Any]):
     return await service.ask("POST", f"{link['upload']}/complete")
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+async def test_a_link_lasts_as_long_as_it_says_though_the_clocks_are_minutes_apart(
+    store, outside, monkeypatch, minutes
+) -> None:
+    async def content():
+        yield CONTENT
+
+    await store.put("ab-1", content())
+    right, apart = minio_time.utcnow, timedelta(minutes=minutes)
+    monkeypatch.setattr(minio_time, "utcnow", lambda: right() + apart)
+    assert await store.stat("ab-1")
+    valid = Validity(since=datetime.now(UTC) + apart, seconds=60)
+    link = store.link_to_get("ab-1", valid, SHOWN)
+    assert link.expires_at == valid.since + timedelta(seconds=60)  # by the clock here
+    status, got, _ = await send(outside, {"method": link.method, "url": link.url, "headers": dict(link.headers)})
+    assert (status, got) == (200, CONTENT)
+    begun = datetime.strptime(URL(link.url).query["X-Amz-Date"], "%Y%m%dT%H%M%S%z")
+    assert abs(begun - datetime.now(UTC)) < timedelta(minutes=5)  # by the store's
 
 
 async def names(store: MinioObjectStore) -> list[str]:
