@@ -18,6 +18,7 @@ from entrypoints.backends import build_backend, naming
 from entrypoints.settings import Settings
 from ports.abilities import Dumping
 from ports.backend_type import OpenableBackend
+from ports.probing import Probing
 
 Report = Callable[[int], None]  # is told how many records are done
 
@@ -114,6 +115,8 @@ async def open_pair(settings: Settings, source: str, target: str) -> AsyncIterat
     """
     backends = [_built(settings, name) for name in (source, target)]
     async with contextlib.AsyncExitStack() as stack:
+        with naming(source):
+            await _check_there(source, backends[0])
         for name, backend in zip((source, target), backends, strict=True):
             stack.push_async_callback(backend.close)
             with naming(name):
@@ -128,6 +131,12 @@ def _built(settings: Settings, name: str) -> OpenableBackend:
     if settings.backends[name].type_name == "memory":
         raise InvalidConfiguration(f"Backend {name} keeps its records in the memory of the service alone.")
     return build_backend(settings, name, BUILT_IN)
+
+
+async def _check_there(name: str, backend: OpenableBackend) -> None:
+    """Raises InvalidConfiguration for a source that would be made, and be empty: its path has a slip."""
+    if isinstance(backend, Probing) and (outlook := await backend.probe()).is_new:
+        raise InvalidConfiguration(f"There is nothing in {name} to copy: {outlook.detail}. Correct its configuration.")
 
 
 def _dumping(name: str, backend: OpenableBackend) -> DumpingBackend:

@@ -12,6 +12,7 @@ class Outlook(msgspec.Struct, frozen=True):
 
     detail: str
     warning: bool = False  # it would open, and something about it should be known before
+    is_new: bool = False  # there is nothing yet; opening it makes it
 
 
 @runtime_checkable

@@ -48,6 +48,9 @@ class Database:
             await self._writer.run(self._prepare)
         except BackendError as error:
             await self.close()
+            if not self.path.parent.is_dir():
+                there_is_none = f"The database {self.path} cannot be opened: there is no folder {self.path.parent}."
+                raise StartFailure(f"{there_is_none} Correct the path, or make the folder.") from error
             kind = DataFolderUnusable if isinstance(error, BackendUnavailable | BackendExhausted) else StartFailure
             cure = " Restore it from a backup." if isinstance(error, BackendCorrupt) else ""
             raise kind(f"The database {self.path} cannot be opened. {error.detail}{cure}") from error

@@ -24,7 +24,7 @@ def _look(path: Path) -> Outlook:
         existing = next(folder for folder in path.parents if folder.exists())
         if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
             raise DataFolderUnusable(f"{path} cannot be made: {existing} is no folder that can be written.")
-        return Outlook(f"{path} will be made")
+        return Outlook(f"{path} will be made", is_new=True)
     with path.open("r+b") as file:
         magic = file.read(len(_MAGIC))
     if magic not in (b"", _MAGIC):

@@ -100,10 +100,30 @@ async def test_a_copy_that_is_killed_goes_on_where_it_was_and_ends_equal(service
 async def test_what_cannot_be_copied_is_said_in_a_sentence(
     service: Service, folder: Path, arguments: tuple[str, ...], code: int, sentence: str
 ) -> None:
-    service.data_dir.mkdir()
+    assert persistence(service, "migrate").returncode == 0
     ended = persistence(service, "copy", *arguments)
     assert (ended.returncode, sentence in ended.stderr) == (code, True), ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("path", ["{data_dir}/slip.db", "{data_dir}/slip/main.db"])
+async def test_a_source_that_is_not_there_is_not_copied_as_an_empty_one(
+    service: Service, folder: Path, path: str
+) -> None:
+    service.data_dir.mkdir()
+    (folder / "persistence.toml").write_text(f'{TWO}[backends.slip]\ntype = "sqlite"\npath = "{path}"\n')
+    ended = persistence(service, "copy", "--from", "slip", "--to", "big")
+    assert (ended.returncode, "There is nothing in slip to copy" in ended.stderr) == (78, True), ended.stderr
+    assert list(service.data_dir.iterdir()) == []
+
+
+async def test_a_target_in_a_folder_that_is_not_there_is_refused_by_its_path(service: Service, folder: Path) -> None:
+    assert persistence(service, "migrate").returncode == 0
+    (folder / "persistence.toml").write_text(f'{TWO}[backends.slip]\ntype = "sqlite"\npath = "{{data_dir}}/no/b.db"\n')
+    ended = persistence(service, "copy", "--from", "main", "--to", "slip")
+    assert (ended.returncode, f"there is no folder {service.data_dir / 'no'}." in ended.stderr) == (78, True), (
+        ended.stderr
+    )
 
 
 @pytest.mark.parametrize("target", ["sqlite", "mariadb", "mysql", "postgres"])
