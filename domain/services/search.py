@@ -84,7 +84,8 @@ class SearchService:
     def _indexed(self) -> SearchIndex:
         if self._index is None:
             raise AbilityMissing(
-                "full_text: there is no search index here. `[search]` with `type` in the configuration makes one."
+                "full_text: there is no search index here. "
+                'The lines `[search]` and `type = "sqlite"` in persistence.toml, and another start, make one.'
             )
         return self._index
 

@@ -35,7 +35,7 @@ def files() -> None:
 
     \b
     Example: persistence files list
-    Exit:    see each of the four
+    Exit:    see each of the five
     """
 
 

@@ -29,14 +29,14 @@ SECTIONS: Mapping[str, Sequence[Listed]] = {
     ),
     "Data in and out": (
         Listed("import", f"{_CLI}.transfer:import_records", "Send records from NDJSON files to a running service."),
-        Listed("export", f"{_CLI}.transfer:export_records", "Write all sessions or tasks of a running service."),
+        Listed("export", f"{_CLI}.transfer:export_records", "Write all records of a collection."),
         Listed("copy", f"{_CLI}.copy:copy", "Copy collections between backends, and verify the copy."),
         Listed("files", f"{_CLI}.files:files", "Put files in, get them back, list and delete them."),
         Listed("flush", f"{_CLI}.operate:flush", "Write everything acknowledged to its backend, now."),
     ),
     "Look": (
-        Listed("query", f"{_CLI}.read:query", "List sessions or tasks, filtered and sorted."),
-        Listed("get", f"{_CLI}.read:get", "Show one session or task."),
+        Listed("query", f"{_CLI}.read:query", "List records, filtered and sorted."),
+        Listed("get", f"{_CLI}.read:get", "Show one record."),
         Listed("search", f"{_CLI}.search:search", "Find records by the words in their texts."),
         Listed("receipts", f"{_CLI}.read:receipts", "Show what became of an acknowledged batch."),
         Listed("health", f"{_CLI}.operate:health", "Show how a running service is."),
