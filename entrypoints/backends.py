@@ -52,6 +52,7 @@ class Backends:
         """Raises StartFailure."""
         self.settings = settings  # the backends and routes of these serve
         self.reread: Callable[[], Settings] = lambda: self.settings  # the configuration as it is now
+        self.vetted: Callable[[Settings], None] = lambda _: None  # raises where something else of it cannot serve
         self.turned: Callable[[Settings], Awaitable[None]] | None = None  # told of one that serves from here on
         self.standing_by: Callable[[Settings], AbstractAsyncContextManager[None]] = lambda _: nullcontext()
         self.absent: list[BackendAbsent] = []  # at the start
@@ -100,6 +101,7 @@ class Backends:
         async with self._reloading:
             try:
                 settings = self.reread()
+                self.vetted(settings)
                 adapters = await self._opened(settings)
             except PersistenceError as error:
                 self._observer(ReloadRefused(error=error.code, detail=error.detail))
@@ -239,9 +241,9 @@ def naming(name: str) -> Iterator[None]:
 
 
 def _fixed(settings: Settings) -> Tree:
-    """What a running service cannot change: everything but backends and routes."""
+    """What a running service cannot change: everything but backends, routes and keys."""
     tree = settings.shown()
-    del tree["backends"]
+    del tree["backends"], tree["keyring"]
     for collection in tree["collections"].values():
         del collection["backend"]
     return tree

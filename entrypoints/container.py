@@ -27,10 +27,11 @@ from domain.services.retention import Retention
 from domain.services.revisions import RevisionIssuer
 from domain.services.schema import Schemas
 from domain.services.trail import Trail
-from entrypoints.assembly import build_about, build_bodies, build_lanes, build_logs, build_server, names
+from entrypoints import assembly
 from entrypoints.backends import Backends
 from entrypoints.caching import CachedReads
 from entrypoints.drains import Drains
+from entrypoints.encryption import Encryption
 from entrypoints.filing import Filing
 from entrypoints.holds import Holds
 from entrypoints.http.services import Services
@@ -47,43 +48,43 @@ class Container(containers.DeclarativeContainer):
     settings = providers.Dependency(instance_of=Settings)
     policy, shared, kept = settings.provided.buffer, settings.provided.shared_partitions, settings.provided.retention
     collections = providers.Object(BUILT_IN)
-    lane_names = providers.Callable(names, collections)
+    lane_names = providers.Callable(assembly.names, collections)
 
     # what a pure service may not take from the air
     clock, ids = providers.Singleton(SystemClock), providers.Singleton(SystemIds)
-    stop, logs = providers.Singleton(Stop), providers.Singleton(build_logs, settings, clock)
+    stop, logs = providers.Singleton(Stop), providers.Singleton(assembly.build_logs, settings, clock)
     metrics = providers.Singleton(Metrics, collections)
     observer = providers.Singleton(FanOut, providers.List(logs, metrics, stop))
+    ambient, encryption = (observer, clock), providers.Singleton(Encryption, settings, observer)
 
     # what is opened, in this order, and closed in reverse
     data_folder = providers.Singleton(DataFolder, settings.provided.data_folder)
     buffering = providers.Singleton(build_buffering, settings, lane_names, observer, clock)
     journal, state, keys = buffering.provided.journal, buffering.provided.state, buffering.provided.keys
-    dead_letters, receipts = state.provided.dead_letters, state.provided.receipts
+    dead_letters, receipts, sealing = state.provided.dead_letters, state.provided.receipts, encryption.provided.sealing
     backends = providers.Singleton(Backends, settings, collections, observer, clock)
 
     # services
     schemas, registry = providers.Singleton(Schemas, collections), backends.provided.registry
     issuer = providers.Singleton(RevisionIssuer, state.provided.revision_ceiling, clock)
     log, idempotency = providers.Singleton(keyed, journal, keys), providers.Singleton(Idempotency, keys, clock)
-    buffer = providers.Singleton(BufferManager, collections, schemas, log, receipts, issuer, policy, observer, clock)
+    buffer = providers.Singleton(BufferManager, collections, schemas, log, receipts, issuer, policy, *ambient, sealing)
     trail = providers.Singleton(Trail, log, schemas, ids, clock, shared)
-    retention = providers.Singleton(Retention, registry, kept, trail.provided.is_followed, observer, clock)
-    counted = providers.Singleton(CountedLog, trail, ids)
+    retention = providers.Singleton(Retention, registry, kept, trail.provided.is_followed, *ambient)
+    counted, limiting = providers.Singleton(CountedLog, trail, ids), providers.Singleton(Limiting, settings, *ambient)
     gate = providers.Singleton(Gate, counted, lane_names)
     parts = providers.Singleton(LaneParts, gate, registry, dead_letters, receipts, policy, observer, clock)
-    lanes = providers.Singleton(build_lanes, settings, collections, schemas, parts)
+    lanes = providers.Singleton(assembly.build_lanes, settings, collections, schemas, parts)
     drains = providers.Singleton(Drains, settings, lanes, gate, journal, observer, clock)
     flush = providers.Singleton(FlushEngine, drains.provided.chosen.call(), gate, buffer, observer, gate)
     holds = providers.Singleton(Holds, gate, flush, backends, ids, shared)
     intake = providers.Singleton(Intake, schemas, buffer, flush, receipts, idempotency, policy)
-    limiting = providers.Singleton(Limiting, settings, observer, clock)
     cache = providers.Singleton(CachedReads, settings, backends, counted, observer, clock)
-    query = providers.Singleton(QueryService, registry, buffer, flush, policy, shared, cache.provided.caching)
+    query = providers.Singleton(QueryService, registry, buffer, flush, policy, shared, cache.provided.caching, sealing)
     changes = providers.Singleton(ChangeService, registry, schemas, buffer, flush, query, receipts, policy, clock)
     letters = providers.Singleton(
         DeadLetterService,
-        *(dead_letters, settings.provided.dead_letters, registry, schemas, buffer, flush, receipts, observer, clock),
+        *(dead_letters, settings.provided.dead_letters, registry, schemas, buffer, flush, receipts, *ambient, sealing),
     )
     filing = providers.Singleton(Filing, settings, schemas, changes, query, buffer, dead_letters, observer, ids, clock)
     searching = providers.Singleton(Searching, settings, schemas, registry, query, buffer, journal, observer)
@@ -110,9 +111,9 @@ class Container(containers.DeclarativeContainer):
         observer=observer,
         clock=clock,
         ids=ids,
-        about=providers.Callable(build_about, settings, clock),
+        about=providers.Callable(assembly.build_about, settings, clock),
         render_metrics=metrics.provided.render,
         limiting=limiting,
-        bodies=providers.Callable(build_bodies, settings),
+        bodies=providers.Callable(assembly.build_bodies, settings),
     )
-    server = providers.Singleton(build_server, settings, services)
+    server = providers.Singleton(assembly.build_server, settings, services)

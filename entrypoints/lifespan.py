@@ -44,6 +44,7 @@ async def running(container: Container) -> AsyncIterator[Run]:
     buffer, flush = container.buffer(), container.flush()
     buffer.on_failure = container.stop().fail
     container.backends().turned = partial(_turn, container)
+    container.backends().vetted = container.encryption().prepare
     container.backends().standing_by = container.drains().standing_by
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(opened(*resources(container)))
@@ -64,12 +65,12 @@ async def running(container: Container) -> AsyncIterator[Run]:
 
 
 def resources(container: Container) -> list[Resource]:
-    """What is opened, in order: folder, state file, backends, object store, search index, journal, cache."""
+    """What is opened, in order: keyring, folder, state file, backends, object store, search index, journal, cache."""
     shared = container.settings().shared_partitions
     folder = [] if shared else [container.data_folder()]  # where the log is shared, nothing durable is in it
     kept = (container.state(), container.backends(), container.filing().watch, container.searching())
     beside = (container.cache(), container.limiting())  # the cache asks the backends, and ends before them
-    return [*folder, *kept, container.journal(), *beside]
+    return [container.encryption(), *folder, *kept, container.journal(), *beside]
 
 
 def report_absent(container: Container) -> None:
@@ -99,7 +100,8 @@ async def _sweeping(retention: Retention) -> AsyncIterator[None]:
 
 
 async def _turn(container: Container, settings: Settings) -> None:
-    """Other backends or routes serve from here on: so may others drain."""
+    """Other backends, routes or keys serve from here on: so may others drain."""
+    container.encryption().turn()
     async with container.drains().prepared(settings) as lanes:
         await container.flush().turn_to(lanes)
 

@@ -13,6 +13,7 @@ from domain.model.dead_letters import LetterBounds
 from domain.model.files import MAX_FILE_BYTES, TYPE_PATTERN, FileLimits
 from domain.model.policies import MAX_BATCH_BYTES, BufferPolicy
 from domain.model.quotas import QuotaPolicy
+from domain.model.sealed import KEY_ID
 from domain.model.secret import Secret
 from entrypoints.decoding import Tree
 from ports.backend_type import BackendSettings, BackendType
@@ -133,6 +134,26 @@ class CollectionSettings(Section, frozen=True, kw_only=True):
     on_failure: Literal["dead_letter", "discard"] | None = None  # None: as in [buffer]
     retention_days: Annotated[int, msgspec.Meta(ge=0, le=36_500)] | None = None  # of logs; None: 30; 0: for ever
     cache_seconds: Seconds | None = None  # of records and of lists; None: as in [cache]; 0: nothing is cached
+    encrypted: list[str] = []  # fields
+
+
+class KeyringSettings(Section, frozen=True, kw_only=True):
+    """What fields are encrypted by: a file of keys, or keys of the environment."""
+
+    file: str = ""  # which only its owner can read
+    active: str = ""  # id of the key that encrypts; this one and the rest where no file is named
+    keys: dict[Annotated[str, msgspec.Meta(pattern=f"^{KEY_ID}$")], Secret] = {}  # base64 of 32 bytes, by id
+    index_key: Secret | None = None  # the same; equal values are found by it
+
+    def __post_init__(self) -> None:
+        """Refuse keys in two places."""
+        if self.file and (self.active or self.keys or self.index_key):
+            raise ValueError("keys are in the `file`, or they are named by `active`, `keys` and `index_key`; not both")
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there are keys at all."""
+        return bool(self.file or self.keys)
 
 
 class CacheSettings(Section, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ from domain.model.policies import BufferPolicy
 from domain.model.secret import Secret
 from entrypoints.backend_types import backend_type
 from entrypoints.decoding import PREFIX, Sources, Tree, decode
+from entrypoints.encrypted_fields import check_encrypted
 from entrypoints.sections import (
     MAIN,
     BufferSettings,
@@ -30,6 +31,7 @@ from entrypoints.sections import (
     ConfiguredBackend,
     DeadLetterSettings,
     JournalSettings,
+    KeyringSettings,
     LogSettings,
     Name,
     ObjectSettings,
@@ -71,6 +73,7 @@ class Settings(Section, frozen=True, kw_only=True):
     quotas: QuotaSettings = QuotaSettings()
     search: SearchSettings = SearchSettings()
     log: LogSettings = LogSettings()
+    keyring: KeyringSettings = KeyringSettings()
 
     @property
     def data_folder(self) -> Path:
@@ -106,6 +109,12 @@ class Settings(Section, frozen=True, kw_only=True):
     def indexed(self) -> tuple[Collection, ...]:
         """The collections whose words are found."""
         return () if self.search.type == "off" else tuple(each for each in BUILT_IN if each.searchable)
+
+    @property
+    def encrypted(self) -> dict[str, tuple[str, ...]]:
+        """The encrypted fields, by collection."""
+        chosen = {each.name: tuple(self.collection(each.name).encrypted) for each in BUILT_IN}
+        return {name: fields for name, fields in chosen.items() if fields}
 
     @property
     def retention(self) -> dict[str, timedelta]:
@@ -161,8 +170,13 @@ class Settings(Section, frozen=True, kw_only=True):
         return self._tree(repr)
 
     def packed(self) -> bytes:
-        """Everything for another process of this release, secrets in the clear; ``unpacked`` reads it."""
-        return msgspec.msgpack.encode(self._tree(Secret.reveal))
+        """What another process of this release drains by, passwords in the clear; ``unpacked`` reads it.
+
+        It needs no keys: what it drains was encrypted before.
+        """
+        chosen = {name: msgspec.structs.replace(each, encrypted=[]) for name, each in self.collections.items()}
+        keyless = msgspec.structs.replace(self, keyring=KeyringSettings(), collections=chosen)
+        return msgspec.msgpack.encode(keyless._tree(Secret.reveal))
 
     def _tree(self, secret: Callable[[Secret], str]) -> Tree:
         collections = {collection.name: self.collection(collection.name) for collection in BUILT_IN}
@@ -263,6 +277,12 @@ def _check(settings: Settings) -> None:
             raise InvalidConfiguration(f"collections.{name}: no such collection (there are: {', '.join(declared)}).")
     for collection in BUILT_IN:
         _check_collection(settings, collection)
+        check_encrypted(
+            collection,
+            settings.collection(collection.name).encrypted,
+            searched=collection in settings.indexed,
+            has_keys=settings.keyring.is_there,
+        )
     if settings.indexed and settings.shared_partitions:
         raise InvalidConfiguration(
             f'search.type: {settings.search.type} follows the journal of one instance; with journal.type = "redis" '

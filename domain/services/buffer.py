@@ -35,6 +35,7 @@ from domain.services.ending import ended
 from domain.services.replay import PendingLane, replay
 from domain.services.revisions import RevisionIssuer
 from domain.services.schema import Checked, Outline, Schemas
+from domain.services.sealing import Sealing
 from ports.ambient import Clock, Observer
 from ports.receipts import Receipts
 from ports.write_buffer import WriteBuffer
@@ -56,7 +57,10 @@ class BufferManager:
         policy: BufferPolicy,
         observer: Observer,
         clock: Clock,
+        sealing: Sealing | None = None,
     ) -> None:
+        """``sealing``: where fields are encrypted, which happens here and nowhere else."""
+        self._sealing = sealing or Sealing()
         self._lanes = {c.name: PendingLane(c, schemas.of(c.name)) for c in collections}
         self._buffer = buffer
         self._receipts = receipts
@@ -249,6 +253,8 @@ class BufferManager:
         ack: Ack = Ack.JOURNALED,
     ) -> Frame:
         first = await self._issuer.issue(checked.count) if revision is None else revision
+        if kind is FrameKind.WRITE:
+            checked = await self._sealing.sealed(lane.collection, checked)
         draft = FrameDraft(
             accepted_at=now,
             first_revision=first,

@@ -8,6 +8,7 @@ from itertools import compress
 import msgspec
 
 from domain.errors import (
+    DecryptionFailed,
     FlushIncomplete,
     InvalidRecords,
     ItemError,
@@ -29,7 +30,16 @@ from domain.services.flush import FlushEngine
 from domain.services.idempotency import Attempt
 from domain.services.key_locks import KeyLocks
 from domain.services.merging import Members, Proposal, creation, merged, proposal, proposals, replacement
-from domain.services.outcomes import Change, as_before, judged, stale, taken, twice
+from domain.services.outcomes import (
+    Change,
+    as_before,
+    held_by_others,
+    judged,
+    stale,
+    taken,
+    twice,
+    unique_value,
+)
 from domain.services.query import QueryService
 from domain.services.registry import StorageBackendRegistry
 from domain.services.rules import MAX_AHEAD
@@ -92,7 +102,7 @@ class ChangeService:
 
         async with self._locks.held(collection.name, [key]):
             if await self._stored_before(collection, attempt):
-                return await self._base(collection, key, None)
+                return self._query.opened(collection, await self._base(collection, key, None))
             is_exact = if_match is not None and ANY not in if_match
             return await self._stored(collection, merge, origin, attempt, is_exact=is_exact)
 
@@ -141,14 +151,15 @@ class ChangeService:
             state = await self._query.state(collection, key)
             former = state if state is not None and state.deleted_at is None else None
             if only_new and former is not None:
-                raise PreconditionFailed(current=former)
+                raise PreconditionFailed(current=self._query.opened(collection, former))
             if if_match is not None:
                 await self._base(collection, key, if_match)
             return self._whole(collection, Proposal(index=0, key=key, members=members), state)
 
         async with self._locks.held(collection.name, [key]):
             for stored in await self._stored_before(collection, attempt):
-                return Replaced(record=await self._base(collection, stored, None), former=None)
+                record = self._query.opened(collection, await self._base(collection, stored, None))
+                return Replaced(record=record, former=None)
             is_exact = only_new or (if_match is not None and ANY not in if_match)
             record = await self._stored(collection, whole, origin, attempt, is_exact=is_exact)
         return Replaced(record=record, former=former)
@@ -249,13 +260,14 @@ class ChangeService:
         raise WriteConflict
 
     async def _base(self, collection: Collection, key: str, if_match: Sequence[str] | None) -> Record:
-        visible = await self._query.visible(collection, key)
-        if visible is None:
+        """The visible record as it is stored: whoever replaces or deletes it needs no key of what is encrypted."""
+        visible = await self._query.state(collection, key)
+        if visible is None or visible.deleted_at is not None:
             if if_match is not None:
                 raise PreconditionFailed(f"{collection.name} has no record {key!r}.")
             raise RecordNotFound(f"{collection.name} has no record {key!r}.")
         if if_match is not None and ANY not in if_match and visible.tag not in if_match:
-            raise PreconditionFailed(current=visible)
+            raise PreconditionFailed(current=self._query.opened(collection, visible))
         return visible
 
     async def _stored_before(self, collection: Collection, attempt: Attempt) -> dict[str, int]:
@@ -281,7 +293,7 @@ class ChangeService:
         return Change(index=change.index, base=base, text=replacement(collection, base, change.members, now))
 
     def _merge(self, collection: Collection, change: Proposal, base: Record) -> Change:
-        text = merged(collection, base, change.members, self._clock.now())
+        text = merged(collection, self._query.opened(collection, base), change.members, self._clock.now())
         return Change(index=change.index, base=base, text=text)
 
     async def _round(
@@ -294,7 +306,7 @@ class ChangeService:
         for change in todo:
             try:
                 ready.append(await propose(collection, change))
-            except RecordNotFound as problem:
+            except (RecordNotFound, DecryptionFailed) as problem:
                 results.append(ChangeResult(index=change.index, key=change.key, verdict=None, problem=problem))
                 continue
             size += len(ready[-1].text)
@@ -311,6 +323,10 @@ class ChangeService:
             self._registry.ability(collection, UniqueFields)
         if not changes:
             return []
+        if blocked := await self._blocked(collection, changes):
+            known = {result.index for result in blocked}
+            rest = [change for change in changes if change.index not in known]
+            return blocked + await self._attempt(collection, rest, origin, attempt)
         schema = self._schemas.of(collection.name)
         checked = _checked(schema, changes, self._clock)
         written_at = checked.outline.updated_at
@@ -323,11 +339,17 @@ class ChangeService:
         origin = attempt.named(origin, keys=[change.base.key for change in changes])
         frame = await self._buffer.accept_conditional(collection, checked, bases, FrameKind.WRITE, origin=origin)
         found = await self._exceptions(collection, frame.sequence, frame.last)
+        records = schema.records(msgspec.structs.replace(frame, payload=checked.payload))  # before it was encrypted
         exceptions = {exception.sequence: exception for exception in found}
         return [
             judged(collection, change, record, exceptions.get(frame.sequence + place))
-            for place, (change, record) in enumerate(zip(changes, schema.records(frame), strict=True))
+            for place, (change, record) in enumerate(zip(changes, records, strict=True))
         ]
+
+    async def _blocked(self, collection: Collection, changes: Sequence[Change]) -> list[ChangeResult]:
+        """Those that would take the value of a record which the store's unique index does not see."""
+        held = await self._query.plainly_held(collection, (unique_value(collection, each) for each in changes))
+        return held_by_others(collection, changes, held) if held else []
 
     async def _exceptions(self, collection: Collection, first: int, last: int) -> Sequence[WriteException]:
         if not await self._flush.wait_applied(collection, [last], self._deadline):

@@ -12,6 +12,7 @@ import msgspec
 from domain.errors import (
     AbilityMissing,
     DeadLetterNotFound,
+    DecryptionFailed,
     InvalidRecords,
     MalformedBody,
     PayloadTooLarge,
@@ -29,6 +30,7 @@ from domain.model.dead_letters import (
     Replayed,
     Sweep,
 )
+from domain.model.frames import FrameKind
 from domain.model.observations import DeadLettersMeasured, DeadLettersPurged, DeadLettersReplayed
 from domain.model.origin import Origin
 from domain.services.buffer import NOBODY, BufferManager
@@ -36,6 +38,7 @@ from domain.services.flush import FlushEngine
 from domain.services.letter_replay import Again, again, outcome
 from domain.services.registry import StorageBackendRegistry
 from domain.services.schema import Schemas
+from domain.services.sealing import Sealing
 from ports.abilities import ConditionalWrites
 from ports.ambient import Clock, Observer
 from ports.dead_letters import DeadLetters
@@ -43,7 +46,7 @@ from ports.receipts import Receipts
 
 _AT_ONCE = 64  # letters journaled together: they share an fsync, and are then removed together
 _PURGED_AT_ONCE = 1000
-_STILL_BAD = (AbilityMissing, InvalidRecords, MalformedBody, PayloadTooLarge, UnknownCollection)
+_STILL_BAD = (AbilityMissing, DecryptionFailed, InvalidRecords, MalformedBody, PayloadTooLarge, UnknownCollection)
 
 
 class DeadLetterService:
@@ -63,7 +66,10 @@ class DeadLetterService:
         receipts: Receipts,
         observer: Observer,
         clock: Clock,
+        sealing: Sealing | None = None,
     ) -> None:
+        """``sealing``: where fields are encrypted, which they are in letters, too, until they are replayed."""
+        self._sealing = sealing or Sealing()
         self._letters = letters
         self._bounds = bounds
         self._registry = registry
@@ -173,6 +179,10 @@ class DeadLetterService:
         if letter.base_revision is not None:
             self._registry.ability(collection, ConditionalWrites)
         schema, now = self._schemas.of(letter.lane), self._clock.now()
+        if letter.is_replayable and letter.kind is FrameKind.WRITE:
+            readable = self._sealing.opened_text(collection, letter.key, edited or letter.record)
+            letter = msgspec.structs.replace(letter, record=readable)
+            edited = readable if edited is not None else None
         return await again(letter, edited, collection, schema, self._buffer, now=now, origin=origin)
 
     async def _journal_many(

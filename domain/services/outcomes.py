@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -63,6 +63,28 @@ def twice(collection: Collection, changes: Iterable[Proposal]) -> dict[int, Chan
         elif value is not None:
             first.add(value)
     return results
+
+
+def held_by_others(collection: Collection, changes: Sequence[Change], held: Mapping[str, str]) -> list[ChangeResult]:
+    """The results of the changes whose unique value another record has; ``held``: keys by value."""
+    others = [
+        change for change in changes if held.get(unique_value(collection, change), change.base.key) != change.base.key
+    ]
+    return [
+        ChangeResult(
+            index=change.index,
+            key=change.base.key,
+            verdict=Verdict.CONFLICT,
+            problem=taken(collection, change.index),
+        )
+        for change in others
+    ]
+
+
+def unique_value(collection: Collection, change: Change) -> str:
+    """What no other record may have once a change is stored; empty where it has none."""
+    members = msgspec.json.decode(change.text, type=dict[str, msgspec.Raw])
+    return _normal(members.get(unique_source(collection))) or ""
 
 
 def taken(collection: Collection, index: int, field: str | None = None) -> ValueTaken:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from domain.errors import FlushIncomplete, ReceiptNotFound, RecordNotFound
@@ -10,7 +10,7 @@ from domain.model.changes import SessionProgress
 from domain.model.collections import Collection
 from domain.model.frames import partition_of
 from domain.model.policies import BufferPolicy
-from domain.model.query import Condition, Filter, Operator, Query, QueryResult
+from domain.model.query import MAX_PAGE_SIZE, Condition, CountMode, Filter, Operator, Query, QueryResult, ordered
 from domain.model.receipts import Receipt
 from domain.model.records import Record, greater
 from domain.model.translation import TASK_STATUSES, TASKS
@@ -18,6 +18,7 @@ from domain.services.buffer import BufferManager
 from domain.services.caching import COUNTS, PAGE, STORED, Caching, Counts, Kind, Lookup, Stored, Use
 from domain.services.flush import FlushEngine
 from domain.services.registry import StorageBackendRegistry
+from domain.services.sealing import Sealing
 from ports.abilities import Counting, Scanning
 
 T = TypeVar("T")
@@ -35,11 +36,14 @@ class QueryService:
         policy: BufferPolicy,
         shared_partitions: int = 0,
         caching: Caching | None = None,
+        sealing: Sealing | None = None,
     ) -> None:
         """``shared_partitions``: of a pending log that other instances append to as well; 0: there are none.
 
         ``caching``: for whom a ``lookup`` is given to a method; without one, it asks the store.
+        ``sealing``: where fields are encrypted; records leave here with their plaintexts, ``state`` excepted.
         """
+        self._sealing = sealing or Sealing()
         self._shared_partitions = shared_partitions
         self._caching = caching
         self._registry = registry
@@ -48,7 +52,7 @@ class QueryService:
         self._deadline = policy.read_deadline_seconds
 
     async def get(self, collection: Collection, key: str, lookup: Lookup | None = None) -> Record:
-        """The visible record. Raises RecordNotFound, Replaying, BackendError."""
+        """The visible record. Raises RecordNotFound, DecryptionFailed, Replaying, BackendError."""
         record = await self.visible(collection, key, lookup)
         if record is None:
             raise RecordNotFound(f"{collection.name} has no record {key!r}.")
@@ -57,14 +61,36 @@ class QueryService:
     async def visible(self, collection: Collection, key: str, lookup: Lookup | None = None) -> Record | None:
         """The greater of what is pending and what is stored; None where that is nothing or a tombstone."""
         found = await self.state(collection, key, lookup)
-        return found if found is not None and found.deleted_at is None else None
+        return self.opened(collection, found) if found is not None and found.deleted_at is None else None
 
     async def state(self, collection: Collection, key: str, lookup: Lookup | None = None) -> Record | None:
-        """The same, where it is a tombstone too."""
+        """The same as it is stored: where it is a tombstone too, and with what is encrypted."""
         await self._buffer.replayed(collection.name, self._deadline)
         pending = self._buffer.pending(collection, key)  # first: a flush moves records from here to the store
         stored = await self._read(collection, key, lookup)
         return greater(pending, stored) if pending and stored else pending or stored
+
+    def opened(self, collection: Collection, record: Record) -> Record:
+        """A ``state`` with its plaintexts. Raises DecryptionFailed."""
+        return self._sealing.opened(collection, record)
+
+    async def plainly_held(self, collection: Collection, values: Iterable[str]) -> Mapping[str, str]:
+        """Which of the values of the unique field stand in records of before it was encrypted: their keys, by value.
+
+        The store's unique index compares what is encrypted with its like alone. Raises FlushIncomplete, Replaying,
+        BackendError.
+        """
+        field = collection.unique_field
+        if field is None or not self._sealing.hides_former(collection, field):
+            return {}
+        await self.settle(collection)  # what a former run has taken, too
+        place, held, wanted = collection.positions[field.name], dict[str, str](), tuple(values)
+        for begin in range(0, len(wanted), MAX_PAGE_SIZE):
+            among = Condition(field.name, Operator.IN, wanted[begin : begin + MAX_PAGE_SIZE])
+            asked = Query(filter=among, sort=ordered(collection), limit=MAX_PAGE_SIZE, count=CountMode.NONE)
+            page = await self._registry.backend(collection).query(collection, asked)
+            held |= {str(record.values[place]): record.key for record in page.items}
+        return held
 
     async def behind(self, collection: Collection, receipt: Receipt) -> None:
         """Return when reads by key show what the receipt was given for, whichever instance gave it.
@@ -93,16 +119,19 @@ class QueryService:
     ) -> QueryResult:
         """One page of stored records; ``strong`` flushes what is acknowledged first, and asks the store.
 
-        Raises FlushIncomplete, Replaying, QueryTimeout, BackendError.
+        Raises InvalidParameter (of what is encrypted), DecryptionFailed, FlushIncomplete, Replaying, QueryTimeout,
+        BackendError.
         """
+        asked = self._sealing.query(collection, query)
         if strong:
             await self.settle(collection)
             lookup = lookup and lookup.renewed()
 
         async def ask() -> QueryResult:
-            return await self._registry.backend(collection).query(collection, query)
+            return await self._registry.backend(collection).query(collection, asked)
 
-        return await self._answer(Use.LISTS, collection, ("query", query), PAGE, ask, lookup)
+        page = await self._answer(Use.LISTS, collection, ("query", asked), PAGE, ask, lookup)
+        return self._sealing.opened_page(collection, query, page)
 
     async def settle(self, *collections: Collection) -> None:
         """Return when everything acknowledged so far is stored. Raises Replaying, FlushIncomplete."""
@@ -121,7 +150,12 @@ class QueryService:
     async def count_by(
         self, collection: Collection, field: str, where: Filter, lookup: Lookup | None = None
     ) -> Mapping[str, int]:
-        """Numbers of stored records that match, by the values of a field. Raises AbilityMissing, BackendError."""
+        """Numbers of stored records that match, by the values of a field.
+
+        Raises InvalidParameter (of what is encrypted), AbilityMissing, BackendError.
+        """
+        self._sealing.check_order(collection, field)
+        where = self._sealing.where(collection, where)
         return await self._counted(Use.LISTS, collection, field, where, lookup)
 
     async def _read(self, collection: Collection, key: str, lookup: Lookup | None) -> Record | None:
@@ -152,5 +186,19 @@ class QueryService:
         return await self._caching.answer(use, collection, question, kind, ask, lookup)
 
     def scan(self, collection: Collection, where: Filter) -> AsyncIterator[Sequence[Record]]:
-        """All stored records that match, in key order, with bounded memory. Raises AbilityMissing."""
-        return self._registry.ability(collection, Scanning).scan(collection, where)
+        """All stored records that match, in key order, with bounded memory.
+
+        Raises InvalidParameter (of what is encrypted) and AbilityMissing at once, DecryptionFailed on the way.
+        """
+        scanning, asked = self._registry.ability(collection, Scanning), self._sealing.where(collection, where)
+        return self._readable(collection, scanning.scan(collection, asked))
+
+    async def _readable(
+        self, collection: Collection, portions: AsyncIterator[Sequence[Record]]
+    ) -> AsyncIterator[Sequence[Record]]:
+        async for portion in portions:
+            yield [self._sealing.opened(collection, record) for record in portion]
+
+    def where(self, collection: Collection, where: Filter) -> Filter:
+        """A filter as stores and indexes can answer it. Raises InvalidParameter (of what is encrypted)."""
+        return self._sealing.where(collection, where)

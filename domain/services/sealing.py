@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection as Some
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -16,7 +17,7 @@ from domain.errors import DecryptionFailed, InvalidParameter
 from domain.model.collections import Collection, Field, FieldType
 from domain.model.email import normal_form
 from domain.model.observations import DecryptionRefused, Observation
-from domain.model.query import And, Condition, Filter, Not, Operand, Operator, Or, Query, QueryResult
+from domain.model.query import And, Condition, Filter, Not, Operator, Or, Query, QueryResult
 from domain.model.records import Record, Value
 from domain.model.sealed import MARK, Sealed, encoded, parsed, prefix_of, stored_normal_form
 from domain.services.schema import Checked
@@ -47,8 +48,9 @@ class Sealing:
     ) -> None:
         """``encrypted``: fields by collection; ``keyring``: None where nothing is, nor ever was."""
         self._encrypted = encrypted or {}
-        self._keyring = keyring
+        self.keyring = keyring
         self._observer = observer
+        self.former = set(self._encrypted)  # collections in which there may be values of before they were encrypted
 
     def encrypts(self, collection: Collection) -> bool:
         """Whether a collection has encrypted fields."""
@@ -167,10 +169,10 @@ class Sealing:
         if found is None:
             return text
         try:
-            if self._keyring is None:
+            if self.keyring is None:
                 raise DecryptionFailed("it is encrypted, and no [keyring] is configured")
             context = _context(collection, field, key, found.blind)
-            return self._keyring.open(found.key_id, found.content, context).decode()
+            return self.keyring.open(found.key_id, found.content, context).decode()
         except DecryptionFailed as error:
             self._observer(
                 DecryptionRefused(
@@ -218,20 +220,25 @@ class Sealing:
         if condition.operator not in _EQUAL or not source.comparable:
             able = "`eq`, `in` and `isnull`" if source.comparable else "`isnull`"
             raise InvalidParameter(f"`{field.name}` is encrypted: it can be compared by {able} alone.")
-        blinds = [blind for operand in condition.operands if (blind := self._blind_of(collection, source, operand))]
-        as_before = Condition(
-            field.name, Operator.IN, condition.operands
-        )  # of what was written before it was encrypted
-        if field is not source:
-            forms = tuple(MARK + blind for blind in blinds)
-            return msgspec.structs.replace(as_before, operands=forms + condition.operands)
+        texts = [str(operand) for operand in condition.operands]
+        if source.type is FieldType.EMAIL:
+            return self._with_address(collection, source, texts)
+        blinds = (self.blind(collection, source, text) for text in texts)
+        as_before = Condition(field.name, Operator.IN, condition.operands)  # of what was written before
         return Or((*(Condition(field.name, Operator.PREFIX, (prefix_of(blind),)) for blind in blinds), as_before))
 
-    def _blind_of(self, collection: Collection, source: Field, operand: Operand) -> str:
-        try:
-            return self.blind(collection, source, str(operand))
-        except ValueError:
-            return ""  # no address, so that no record has it
+    def _with_address(self, collection: Collection, source: Field, texts: Sequence[str]) -> Filter:
+        """Addresses are compared in their normal forms, which the unique index serves, before and since."""
+        unique = next(field for field in collection.fields if field.normal_form_of == source.name)
+        forms: list[str] = []
+        for text in texts:
+            with suppress(ValueError):  # it is no address, so that no record has it
+                forms += [MARK + self.blind(collection, source, text), normal_form(text)]
+        return Condition(unique.name, Operator.IN, tuple(forms or texts))
+
+    def hides_former(self, collection: Collection, field: Field) -> bool:
+        """Whether a field is encrypted, and some records may have values of before."""
+        return collection.name in self.former and self._hides(collection, field)
 
     def _hides(self, collection: Collection, field: Field) -> bool:
         return (field.normal_form_of or field.name) in self._encrypted.get(collection.name, ())
@@ -240,9 +247,9 @@ class Sealing:
         return [collection.by_name[name] for name in self._encrypted.get(collection.name, ())]
 
     def _ring(self) -> Keyring:
-        if self._keyring is None:
+        if self.keyring is None:
             raise DecryptionFailed("Nothing can be encrypted without a [keyring].")
-        return self._keyring
+        return self.keyring
 
 
 def _is_marked(value: Value) -> bool:

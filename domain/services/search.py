@@ -56,6 +56,7 @@ class SearchService:
         if strong:
             await self._settle(feed)
             feed.check()
+        query = msgspec.structs.replace(query, filter=self._query.where(collection, query.filter))
         result = await index.search(collection, query)
         if not result.whole:
             raise SearchIncomplete(

@@ -10,7 +10,7 @@
 CREATE TABLE IF NOT EXISTS translation_sessions (
     session_id   VARBINARY(255) NOT NULL PRIMARY KEY,
     user_id      VARCHAR(255),
-    name         VARCHAR(1024),
+    name         VARCHAR(5632),
     status       VARCHAR(16)    NOT NULL,
     source_lang  VARCHAR(35)    NOT NULL,
     target_lang  VARCHAR(35)    NOT NULL,
@@ -71,9 +71,9 @@ CREATE TABLE IF NOT EXISTS files (
 
 CREATE TABLE IF NOT EXISTS users (
     user_id          VARBINARY(255) NOT NULL PRIMARY KEY,
-    email            VARCHAR(254)   NOT NULL, -- as it was sent
+    email            VARCHAR(1536)  NOT NULL, -- as it was sent, or encrypted
     email_normalized VARCHAR(318),            -- what no two users share; null in a tombstone
-    name             VARCHAR(255),
+    name             VARCHAR(1536),
     preferences      MEDIUMTEXT     NOT NULL, -- the JSON object as it was sent
     created_at       BIGINT         NOT NULL, -- microseconds since 1970, UTC; so are all times
     updated_at       BIGINT         NOT NULL, -- first half of the version

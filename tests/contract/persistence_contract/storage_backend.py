@@ -14,6 +14,7 @@ from domain.model.built_in import BUILT_IN
 from domain.model.collections import Collection, Field, FieldType
 from domain.model.query import Query, Sort
 from domain.model.records import Record, Verdict, WriteResult, greater
+from domain.model.sealed import Sealed
 from domain.model.translation import SESSIONS, TASKS
 from persistence_contract.records import at, record, tombstone
 
@@ -213,6 +214,14 @@ async def test_a_cancelled_write_is_whole_or_absent_and_harms_nothing(backend):
 
 
 def largest(field: Field) -> list[str | int | None]:
+    """The greatest values of a field, in characters and in bytes, and the greatest ciphertext of one."""
+    sealed = Sealed("b" * 22, "k" * 32, bytes(field.longest + 44)).text if field.sealable else ""
+    if field.type is FieldType.OBJECT:
+        sealed = f'"{sealed}"'
+    return [*plainly_largest(field), *([sealed] if field.sealable else [])]
+
+
+def plainly_largest(field: Field) -> list[str | int | None]:
     """The greatest values of a field, in characters and in bytes."""
     if field.type in (FieldType.INTEGER, FieldType.LONG):
         return [field.maximum, field.minimum]

@@ -204,6 +204,32 @@ def test_settings_reach_another_process_whole_with_their_secrets(load):
     assert "s3cret" not in repr(Greeting("1", settings.packed(), ()))
 
 
+def test_keys_go_to_no_other_process(load):
+    text = (
+        '[collections.users]\nencrypted = ["email"]\n[keyring]\nactive = "k"\nindex_key = "i"\n[keyring.keys]\nk = "x"'
+    )
+    packed = load(text).packed()
+    assert (unpacked(packed).encrypted, unpacked(packed).keyring.is_there) == ({}, False)
+
+
+def test_keys_are_in_a_file_or_named_and_shown_to_nobody(load):
+    with pytest.raises(InvalidConfiguration, match="keyring: keys are in the `file`, or they are named"):
+        load('[keyring]\nfile = "keys.toml"\nactive = "k"')
+    shown = load('[keyring]\nactive = "k"\nindex_key = "hidden"\n[keyring.keys]\nk = "hidden"').shown()
+    assert "hidden" not in str(shown)
+
+
+def test_what_is_searched_by_its_words_is_not_encrypted(load):
+    text = '[collections.translation_tasks]\nencrypted = ["metadata", "source_text"]\n[keyring]\nfile = "k"\n'
+    assert load(text).encrypted == {"translation_tasks": ("metadata", "source_text")}
+    with pytest.raises(InvalidConfiguration, match=r"encrypted: `source_text` is searched by its words \(\[search\]\)"):
+        load(text + '[search]\ntype = "sqlite"')
+    with pytest.raises(InvalidConfiguration, match=r"translation_tasks\.encrypted: `batch_id` is neither a text"):
+        load(text.replace("metadata", "batch_id"))
+    with pytest.raises(InvalidConfiguration, match="encrypted: a field is named twice"):
+        load(text.replace("metadata", "source_text"))
+
+
 def test_a_change_of_backends_and_routes_leaves_the_rest_of_the_settings_as_it_was(load):
     before = load(SERVER)
     after = load(SERVER.replace("2.5", "7").replace('"spare"\n', '"main"\n').replace("discard", "dead_letter"))

@@ -36,6 +36,7 @@ from domain.services.recovery import RecoveryService
 from domain.services.registry import NamedBackend, StorageBackendRegistry
 from domain.services.revisions import RevisionIssuer
 from domain.services.schema import Schemas
+from domain.services.sealing import Sealing
 from ports.cache import Cache, Generations
 from ports.storage_backend import StorageBackend
 
@@ -132,7 +133,9 @@ class House:
         policy: BufferPolicy | None = None,
         write_buffer: object = None,
         collections: Sequence[Collection] = BUILT_IN,
+        sealing: Sealing | None = None,
     ) -> None:
+        self.sealing = sealing or Sealing()
         self.collections = collections
         self.clock = SteppingClock()
         self.policy = policy or BufferPolicy(linger_seconds=0.001, read_deadline_seconds=2.0)
@@ -163,6 +166,7 @@ class House:
             self.policy,
             self.seen.append,
             self.clock,
+            self.sealing,
         )
         self.counted = CountedLog(self.write_buffer, SystemIds())
         parts = LaneParts(
@@ -181,7 +185,7 @@ class House:
             self.seen.append,
         )
         self.caching = self.cached_in(MemoryCache(1000, 1_000_000, self.clock.monotonic))
-        self.query = QueryService(self.registry, self.buffer, self.flush, self.policy, caching=self.caching)
+        self.query = QueryService(self.registry, self.buffer, self.flush, self.policy, 0, self.caching, self.sealing)
         self.changes = ChangeService(
             self.registry, schemas, self.buffer, self.flush, self.query, self.receipts, self.policy, self.clock
         )
@@ -189,6 +193,7 @@ class House:
             self.dead_letters,
             self.dead_letters.bounds,
             *(self.registry, schemas, self.buffer, self.flush, self.receipts, self.seen.append, self.clock),
+            self.sealing,
         )
         self.recovery = RecoveryService(self.query, self.clock)
         lanes = [c.name for c in self.collections]
