@@ -69,5 +69,6 @@ def build_server(settings: Settings, services: Services) -> HttpServer:
         port=door.port,
         keepalive_seconds=door.keepalive_seconds,
         finish_seconds=door.finish_seconds,
+        max_connections=door.max_connections,
         certificate=certificate_of(door, services.observer),
     )

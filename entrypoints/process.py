@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import signal
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -22,12 +23,15 @@ from entrypoints.settings import Settings
 from entrypoints.stop import Stop
 from ports.migrating import Migrating
 
+OTHER_FILES = 1024  # beside connections: journals, databases, uploads
+
 
 async def serve(settings: Settings, announce: Callable[[str], None], reread: Callable[[], Settings]) -> int:
     """Serve until a signal asks for the end; returns the exit code. Raises StartFailure.
 
     ``announce`` is told the URL once requests are answered; ``reread`` gives the configuration when it has changed.
     """
+    allow_files(settings.server.max_connections + OTHER_FILES)
     container = Container(settings=settings)
     container.backends().reread = reread
     logging.getLogger().addHandler(ForeignLogs(container.logs()))
@@ -50,6 +54,14 @@ async def serve(settings: Settings, announce: Callable[[str], None], reread: Cal
             await stop.unless_hurried(server.close())
     observer(ServiceStopped(exit_code=int(run.ending), left_in_journal=run.left))
     return int(run.ending)
+
+
+def allow_files(wanted: int) -> None:
+    """Raise the number of files that this process may open, as far as the machine lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 async def migrate(

@@ -17,6 +17,13 @@ from entrypoints.http.media import JSON
 from entrypoints.http.wire import Document, body_of
 
 CACHED = "X-Cache"
+SAFETY = {
+    "Server": "",  # nobody needs to know whose faults to look for
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "private, no-cache",  # a proxy does not know that `X-API-Key` decides over an answer
+}
+ONLY_ENCRYPTED = {"Strict-Transport-Security": "max-age=31536000"}
 WRITE_SECONDS = 30.0  # a reader that takes nothing for so long is gone
 
 
@@ -81,7 +88,8 @@ async def streamed_lines(
 
 def common_headers(call: Call) -> dict[str, str]:
     """What every answer carries."""
-    return {"X-Request-Id": call.request_id, "Server": "", **call.headers}
+    secure = ONLY_ENCRYPTED if call.request.secure else {}
+    return {"X-Request-Id": call.request_id, **SAFETY, **secure, **call.headers}
 
 
 def _items(portion: Sequence[Document]) -> bytes:

@@ -56,7 +56,8 @@ async def serve(request: web.Request, handler: Bound) -> web.StreamResponse:
     finally:
         services.bodies.release(call)
     if call.stream is None:
-        response.headers.update(common_headers(call))
+        for name, value in common_headers(call).items():
+            response.headers.setdefault(name, value)
     if call.lookup.outcome is not None:
         response.headers[CACHED] = call.lookup.outcome
     if not request.content.is_eof():  # an answer before the body was read: what follows is no request

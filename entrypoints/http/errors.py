@@ -13,6 +13,7 @@ from domain.errors import PersistenceError
 from domain.model.observations import RequestFailed
 from domain.model.records import Record
 from entrypoints.http import tus
+from entrypoints.http.answers import SAFETY
 from entrypoints.http.call import Call
 from entrypoints.http.door import CHALLENGE
 from entrypoints.http.media import ACCEPT_PATCH, ACCEPT_POST
@@ -71,7 +72,7 @@ def protocol_problem(status: int) -> web.Response:
     )
     problem = broken if status == 400 else errors.UnexpectedFailure()
     document = summary(problem) | {"status": status, "cure": type(problem).cure}
-    response = web.Response(status=status, body=body_of(document), headers={"Content-Type": PROBLEM, "Server": ""})
+    response = web.Response(status=status, body=body_of(document), headers={"Content-Type": PROBLEM, **SAFETY})
     response.force_close()
     return response
 

@@ -23,11 +23,9 @@ _UNQUOTED = re.compile(r"[^ !#$&-:<-\[\]-~]")  # readers differ on %, ; and \ be
 _TOKEN = re.compile(r"[a-z0-9!#$&'*+.^_`|~-]+", re.ASCII)
 _VISIBLE = re.compile(r"[!-~]([ -~]*[!-~])?", re.ASCII)
 _METADATA_BYTES = 2048  # of it in headers; all of it is in the record
-_SAFETY = {  # nobody's file runs under our address, or is guessed to be what it does not say
-    "X-Content-Type-Options": "nosniff",
+_SAFETY = {  # nobody's file runs under our address
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-cache",
 }
 
 

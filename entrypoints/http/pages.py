@@ -23,14 +23,12 @@ FILES: Mapping[str, Path] = {  # what /docs/{file} serves, and nothing else
 }
 HTML = "text/html"
 _TYPES = {".html": HTML, ".css": "text/css", ".js": "text/javascript"}
-HEADERS = {  # nothing is loaded from elsewhere, framed, or guessed
+HEADERS = {  # nothing is loaded from elsewhere, or framed
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-cache",
 }
 _CODE = re.compile(r"`([^`]+)`")
 _QUALITY = re.compile(r";\s*q=0(?:\.0*)?\s*(?:;|$)")

@@ -14,12 +14,14 @@ from typing import Any
 from aiohttp import web
 
 from domain.errors import AddressInUse, InvalidConfiguration
+from entrypoints.http.connections import Connections
 from entrypoints.http.errors import protocol_problem
 from entrypoints.http.tls import Certificate
 
 KEEPALIVE_SECONDS = 75.0  # also cuts who connects and says nothing, or never ends a header
 LINGER_SECONDS = 1.0  # how long an unread body is drained, so that its sender still gets the answer
 BACKLOG = 1024
+MAX_CONNECTIONS = 4096
 HANDSHAKE_SECONDS = 10.0  # for a client's side of the TLS handshake
 GOODBYE_SECONDS = 2.0  # for its side of the end
 
@@ -40,6 +42,7 @@ class HttpServer:
         finish_seconds: float = 5.0,
         section: str = "server",
         certificate: Certificate | None = None,
+        max_connections: int = MAX_CONNECTIONS,
     ) -> None:
         """``app``: made anew at each opening; ``port`` 0: any free one.
 
@@ -53,6 +56,7 @@ class HttpServer:
         self._keepalive = keepalive_seconds
         self._finish = finish_seconds
         self._certificate = certificate
+        self._connections = Connections(max_connections)
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
 
@@ -120,6 +124,7 @@ class HttpServer:
         server = runner.server
         assert server is not None  # noqa: S101  # set up before the listener, taken down after it
         return _Connection(
+            self._connections,
             server,
             loop=loop,
             access_log=_SILENT,
@@ -132,6 +137,37 @@ class HttpServer:
 
 class _Connection(web.RequestHandler):
     """A connection whose broken requests are answered like all others."""
+
+    __slots__ = ("_connections",)
+
+    def __init__(self, connections: Connections, *arguments: Any, **options: Any) -> None:  # Any: aiohttp's own
+        super().__init__(*arguments, **options)
+        self._connections = connections
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request of it is being answered."""
+        return self._current_request is None
+
+    def abort(self) -> None:
+        """End it without a word."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client has connected."""
+        super().connection_made(transport)
+        self._connections.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        """A client has sent something."""
+        self._connections.heard(self)
+        super().data_received(data)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """It is over."""
+        self._connections.closed(self)
+        super().connection_lost(exc)
 
     def handle_error(
         self,

@@ -159,6 +159,18 @@ async def test_broken_http_is_400_and_closed(service: Running, data: bytes) -> N
     assert await service.stored() == 0
 
 
+@pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json", "/nowhere", f"{API}/tasks", "/api/v1/logs/export"])
+async def test_every_answer_says_what_nobody_shall_make_of_it(service: Running, path: str) -> None:
+    _, _, response = await service.get(path)
+    said = {name: response.headers.getall(name, []) for name in ("X-Content-Type-Options", "X-Frame-Options", "Server")}
+    assert said == {"X-Content-Type-Options": ["nosniff"], "X-Frame-Options": ["DENY"], "Server": [""]}
+    assert response.headers["Cache-Control"] == "private, no-cache"
+    assert not [name for name in response.headers if name.startswith("Access-Control-")]
+    assert "Strict-Transport-Security" not in response.headers
+    broken = await service.raw(b"nonsense\r\n\r\n")
+    assert b"X-Content-Type-Options: nosniff" in broken
+
+
 async def test_all_bodies_together_are_bounded() -> None:
     async with running(bodies=Bodies(capacity=100_000)) as service:
         status, problem, response = await service.send(TASKS, b" " * 200_000)
@@ -196,6 +208,34 @@ async def test_a_port_in_use_is_a_sentence(service: Running) -> None:
         await second.open()
     with pytest.raises(InvalidConfiguration, match=r"192\.0\.2\.1"):
         await HttpServer(partial(create_app, service.services), host="192.0.2.1", port=0).open()
+
+
+async def test_beyond_the_bound_of_connections_the_longest_idle_one_is_closed() -> None:
+    alive = request(method="GET", path="/health/live")
+    async with running(max_connections=16) as service, contextlib.AsyncExitStack() as stack:
+        idle = [await stack.enter_async_context(service.connection()) for _ in range(16)]
+        (heard, speaking), (silent, _), *_ = idle
+        speaking.write(alive)
+        assert (await heard.readuntil(b"}\n")).startswith(b"HTTP/1.1 200 ")
+        assert (await service.get("/health/live"))[0] == 200
+        async with asyncio.timeout(10):
+            with contextlib.suppress(ConnectionError):
+                assert await silent.read() == b""
+        speaking.write(alive)
+        assert (await heard.readuntil(b"}\n")).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_a_request_that_is_being_answered_keeps_its_connection() -> None:
+    async with running(max_connections=16) as service, contextlib.AsyncExitStack() as stack:
+        busy = [await stack.enter_async_context(service.connection()) for _ in range(16)]
+        for _, writer in busy:
+            writer.write(request(BATCH[:10], f"Content-Length: {len(BATCH)}"))
+        await asyncio.sleep(0.2)  # all are waited for, in the middle of their bodies
+        with contextlib.suppress(ConnectionError):
+            assert await service.raw(request(method="GET", path="/health/live")) == b""
+        for reader, writer in busy:
+            writer.write(BATCH[10:])
+            assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 202 ")
 
 
 async def test_closing_finishes_the_request_on_its_way() -> None:

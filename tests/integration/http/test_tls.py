@@ -86,6 +86,7 @@ async def test_a_client_that_trusts_the_authority_is_served_by_tls_1_3(place: Pl
         assert service.server.url.startswith("https://")
         async with session.post(address, json={"tasks": [task()]}, ssl=place.friend()) as answer:
             assert answer.status == 202
+            assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
         assert (await shaken(service, place.friend())).version() == "TLSv1.3"
 
 
