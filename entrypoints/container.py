@@ -10,7 +10,6 @@ from adapters.system.ids import SystemIds
 from adapters.telemetry.fan_out import FanOut
 from adapters.telemetry.metrics import Metrics
 from domain.model.built_in import BUILT_IN
-from domain.services.access import Access
 from domain.services.buffer import BufferManager
 from domain.services.changes import ChangeService
 from domain.services.counted_log import CountedLog
@@ -30,6 +29,7 @@ from domain.services.trail import Trail
 from entrypoints import assembly
 from entrypoints.backends import Backends
 from entrypoints.caching import CachedReads
+from entrypoints.credentials import Credentials
 from entrypoints.drains import Drains
 from entrypoints.encryption import Encryption
 from entrypoints.filing import Filing
@@ -47,8 +47,7 @@ class Container(containers.DeclarativeContainer):
 
     settings = providers.Dependency(instance_of=Settings)
     policy, shared, kept = settings.provided.buffer, settings.provided.shared_partitions, settings.provided.retention
-    collections = providers.Object(BUILT_IN)
-    lane_names = providers.Callable(assembly.names, collections)
+    collections, lane_names = providers.Object(BUILT_IN), providers.Callable(assembly.names, BUILT_IN)
 
     # what a pure service may not take from the air
     clock, ids = providers.Singleton(SystemClock), providers.Singleton(SystemIds)
@@ -63,6 +62,7 @@ class Container(containers.DeclarativeContainer):
     journal, state, keys = buffering.provided.journal, buffering.provided.state, buffering.provided.keys
     dead_letters, receipts, sealing = state.provided.dead_letters, state.provided.receipts, encryption.provided.sealing
     backends = providers.Singleton(Backends, settings, collections, observer, clock)
+    credentials = providers.Singleton(Credentials, settings, observer, ids, clock)
 
     # services
     schemas, registry = providers.Singleton(Schemas, collections), backends.provided.registry
@@ -92,7 +92,7 @@ class Container(containers.DeclarativeContainer):
     # the HTTP door
     services = providers.Singleton(
         Services,
-        access=providers.Singleton(Access),
+        credentials=credentials,
         backends=backends,
         registry=registry,
         buffer=buffer,

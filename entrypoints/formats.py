@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -29,7 +29,7 @@ class NdjsonLines:
 
     head = b""
 
-    def __init__(self, _: Collection) -> None:
+    def __init__(self, _: Collection, __: Sequence[str] | None = None) -> None:
         """Whatever the collection is."""
 
     def of(self, records: Sequence[bytes]) -> bytes:
@@ -40,9 +40,10 @@ class NdjsonLines:
 class CsvLines:
     """One row a record (RFC 4180): null is an empty cell, an object its JSON text."""
 
-    def __init__(self, collection: Collection) -> None:
+    def __init__(self, collection: Collection, names: Sequence[str] | None = None) -> None:
+        """``names``: of the fields that records have here; None: all."""
         self._objects = {field.name for field in collection.fields if field.type is FieldType.OBJECT}
-        self._names = tuple(collection.by_name)
+        self._names = tuple(name for name in collection.by_name if names is None or name in names)
         self.head = _rows([self._names])
 
     def of(self, records: Sequence[bytes]) -> bytes:
@@ -56,7 +57,7 @@ class CsvLines:
         ]
 
 
-FORMATS: dict[str, Callable[[Collection], Lines]] = {"ndjson": NdjsonLines, "csv": CsvLines}
+FORMATS: dict[str, type[NdjsonLines | CsvLines]] = {"ndjson": NdjsonLines, "csv": CsvLines}
 
 
 def _rows(rows: Sequence[Sequence[str | int | None]]) -> bytes:

@@ -57,6 +57,13 @@ class ServerSettings(Section, frozen=True, kw_only=True):
                 raise ValueError(f"trusted_proxies: {error}") from None
 
 
+class AuthSettings(Section, frozen=True, kw_only=True):
+    """Who is let in."""
+
+    mode: Literal["off", "keys"] = "off"  # off: everybody who reaches the address may everything
+    backend: str = ""  # that holds the API keys; none named: `main`, else the first that is configured
+
+
 class WorkerSettings(Section, frozen=True, kw_only=True):
     """Where `persistence worker` answers for itself; its other settings are those of the instances."""
 

@@ -5,7 +5,6 @@ The only module that reads the environment. ``ops/example.toml`` documents every
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import tomllib
 from collections.abc import Callable, Mapping
@@ -15,16 +14,16 @@ from pathlib import Path
 import msgspec
 
 from adapters.sqlite.backend_type import SQLITE, SqliteSettings
-from domain.errors import InvalidConfiguration, UnknownBackend
+from domain.errors import InvalidConfiguration
 from domain.model.built_in import BUILT_IN
 from domain.model.collections import Collection
 from domain.model.policies import BufferPolicy
 from domain.model.secret import Secret
 from entrypoints.backend_types import backend_type
 from entrypoints.decoding import PREFIX, Sources, Tree, decode
-from entrypoints.encrypted_fields import check_encrypted
 from entrypoints.sections import (
     MAIN,
+    AuthSettings,
     BufferSettings,
     CacheSettings,
     CollectionSettings,
@@ -41,8 +40,10 @@ from entrypoints.sections import (
     ServerSettings,
     WorkerSettings,
 )
+from entrypoints.setting_rules import check
 
 FILE_NAME = "persistence.toml"
+KEY_VARIABLE = "PERSISTENCE_API_KEY"  # of the commands that ask a running service
 
 
 class _Typed(msgspec.Struct):
@@ -60,6 +61,7 @@ class Settings(Section, frozen=True, kw_only=True):
 
     data_dir: str = "./data"
     server: ServerSettings = ServerSettings()
+    auth: AuthSettings = AuthSettings()
     worker: WorkerSettings = WorkerSettings()
     journal: JournalSettings = JournalSettings()
     buffer: BufferSettings = BufferSettings()
@@ -138,6 +140,11 @@ class Settings(Section, frozen=True, kw_only=True):
         """Where collections are kept that name no backend."""
         return MAIN if MAIN in self.backends else next(iter(self.backends), MAIN)
 
+    @property
+    def keys_backend(self) -> str:
+        """Where API keys are kept."""
+        return self.auth.backend or self._default_backend
+
     def backend_of(self, collection: str) -> ConfiguredBackend:
         """The backend that a collection is kept in."""
         return self.backends[self.collection(collection).backend]
@@ -208,14 +215,20 @@ def unpacked(content: bytes) -> Settings:
 
 def environment_of_workers() -> dict[str, str]:
     """The environment without settings: a worker is told what is in effect, and has no secrets lying around."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX) and name != KEY_VARIABLE}
+
+
+def key_of_environment(environ: Mapping[str, str] = os.environ) -> Secret | None:
+    """The API key with which commands ask a running service."""
+    text = environ.get(KEY_VARIABLE, "").strip()
+    return Secret(text) if text else None
 
 
 def _settings(tree: Tree, sources: Sources) -> Settings:
     tables = decode(tree["backends"], dict[Name, Tree], sources, under=("backends",))
     backends = {name: _backend(name, table, sources) for name, table in tables.items()}
     settings = decode({**tree, "backends": backends}, Settings, sources)
-    _check(settings)
+    check(settings)
     return settings
 
 
@@ -266,57 +279,3 @@ def _backend(name: str, table: Tree, sources: Sources) -> ConfiguredBackend:
     found = backend_type(named.type, f"backends.{name}.type")
     own = {key: value for key, value in table.items() if key != "type"}
     return ConfiguredBackend(named.type, found, decode(own, found.settings, sources, under=place))
-
-
-def _check(settings: Settings) -> None:
-    if not settings.data_dir or "\0" in settings.data_dir:
-        raise InvalidConfiguration(f"data_dir: {settings.data_dir!r} is not the name of a folder.")
-    declared = [collection.name for collection in BUILT_IN]
-    for name in settings.collections:
-        if name not in declared:
-            raise InvalidConfiguration(f"collections.{name}: no such collection (there are: {', '.join(declared)}).")
-    for collection in BUILT_IN:
-        _check_collection(settings, collection)
-        check_encrypted(
-            collection,
-            settings.collection(collection.name).encrypted,
-            searched=collection in settings.indexed,
-            has_keys=settings.keyring.is_there,
-        )
-    if settings.indexed and settings.shared_partitions:
-        raise InvalidConfiguration(
-            f'search.type: {settings.search.type} follows the journal of one instance; with journal.type = "redis" '
-            "there is no search yet."
-        )
-    for section, host in (("server", settings.server.host), ("worker", settings.worker.host)):
-        if not _loopback(host) and not settings.server.insecure:
-            raise InvalidConfiguration(
-                f"{section}.host: {host} can be reached by others, and nobody has to authenticate yet; listen on "
-                "127.0.0.1, or say --insecure (server.insecure = true) if the network itself is protected."
-            )
-
-
-def _check_collection(settings: Settings, collection: Collection) -> None:
-    name, chosen = collection.name, settings.collection(collection.name)
-    if chosen.retention_days and collection.keep_days is None:
-        raise InvalidConfiguration(
-            f"collections.{name}.retention_days: {name} stay until they are deleted; only logs go by their age."
-        )
-    if chosen.backend not in settings.backends:
-        known = ", ".join(settings.backends) or "none"
-        raise UnknownBackend(
-            f"collections.{name}.backend: there is no [backends.{chosen.backend}] (there is: {known})."
-        )
-    kept = settings.backends[chosen.backend]
-    if settings.shared_partitions and kept.type.drain == "inline":
-        raise InvalidConfiguration(
-            f"collections.{name}.backend: {chosen.backend} is of type {kept.type_name}, which one process keeps for "
-            'itself; what many instances share by journal.type = "redis" needs a database server.'
-        )
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -27,6 +27,10 @@ class Ids(Protocol):
         """A unique, sortable id of a request."""
         ...
 
+    def secret(self, size: int) -> bytes:
+        """Random bytes that nobody can guess."""
+        ...
+
 
 class Observer(Protocol):
     """Receives every observation; logging, metrics and tracing are adapters of it."""

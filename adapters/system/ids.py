@@ -11,7 +11,7 @@ _VARIANT = 2 << 62
 
 
 class SystemIds:
-    """Request ids as UUIDs of version 7 (RFC 9562): they sort by the millisecond in which they were given."""
+    """Request ids are UUIDs of version 7 (RFC 9562): they sort by the millisecond in which they were given."""
 
     def request_id(self) -> str:
         """A fresh id, 36 characters."""
@@ -19,3 +19,7 @@ class SystemIds:
         chance = int.from_bytes(os.urandom(10), "big")
         random_a, random_b = chance >> 68, chance & (1 << 62) - 1
         return str(uuid.UUID(int=milliseconds << 80 | _VERSION_7 | random_a << 64 | _VARIANT | random_b))
+
+    def secret(self, size: int) -> bytes:
+        """As the port says."""
+        return os.urandom(size)

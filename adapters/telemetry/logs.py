@@ -13,6 +13,7 @@ import structlog
 
 from adapters.telemetry.console import ESCAPES, Console
 from domain.model.observations import (
+    AdministratorActed,
     BackendAbsent,
     BackendLost,
     BackendRegained,
@@ -35,6 +36,8 @@ from domain.model.observations import (
     FlushRecovered,
     FrameQuarantined,
     JournalBroken,
+    KeyStoreLost,
+    KeyStoreRegained,
     LaneMeasured,
     LogReplayed,
     ObjectStoreLost,
@@ -141,6 +144,9 @@ LEVELS: Mapping[type[Observed], int] = {
     DecryptionRefused: logging.ERROR,
     ConfigurationReloaded: logging.INFO,
     ReloadRefused: logging.ERROR,
+    KeyStoreLost: logging.ERROR,
+    KeyStoreRegained: logging.INFO,
+    AdministratorActed: logging.INFO,
 }
 _EVENTS = {kind: re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower() for kind in LEVELS}
 _META = {kind: tuple(f for f in kind.__struct_fields__ if f not in {*KEYS, "trace"}) for kind in LEVELS}

@@ -22,6 +22,7 @@ PersistenceError
 │   ├── ReceiptElsewhere       a receipt of another instance
 │   ├── ObjectNotFound         the content of a file is not in the object store
 │   ├── UploadNotFound         no upload has this id, or no longer
+│   ├── KeyNotFound            no API key has this id
 │   ├── DeadLetterNotFound     no dead letter has this id
 │   └── UnknownCollection      no collection of this name is declared
 ├── Conflict
@@ -53,6 +54,7 @@ PersistenceError
 │   ├── JournalUnreachable     the shared buffer does not answer
 │   │   └── JournalRefused       it says that it takes nothing, or nothing could be sent to it
 │   ├── SearchIncomplete       the search index lacks records that are stored
+│   ├── KeysUnreachable        the store of the API keys does not answer, and the key is not known here
 │   ├── LeaseLost              another worker drains the partition by now
 │   ├── Draining               the service is shutting down
 │   └── BackendError           what a backend answers when it cannot do its work; itself: in words nobody knows
@@ -78,7 +80,7 @@ PersistenceError
 
 from __future__ import annotations
 
-from domain.errors.access import CredentialInAddress, MissingScope, Unauthenticated
+from domain.errors.access import CredentialInAddress, KeyNotFound, KeysUnreachable, MissingScope, Unauthenticated
 from domain.errors.outages import (
     BackendContended,
     BackendCorrupt,
@@ -195,6 +197,8 @@ __all__ = [
     "JournalFull",
     "JournalRefused",
     "JournalUnreachable",
+    "KeyNotFound",
+    "KeysUnreachable",
     "LeaseLost",
     "MalformedBody",
     "MethodNotAllowed",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from domain.errors.requests import InvalidRequest
+from domain.errors.outages import Unavailable
+from domain.errors.requests import InvalidRequest, NotFound
 from domain.errors.root import PersistenceError
 
 
@@ -30,3 +31,17 @@ class CredentialInAddress(InvalidRequest):
 
     code = "credential_in_address"
     cure = "Send the key in `X-API-Key`. Replace it: addresses are written into logs on the way."
+
+
+class KeyNotFound(NotFound):
+    """No key has this id."""
+
+    code = "key_not_found"
+    cure = "Use a `key_id` that `persistence keys list` shows; it is the part of a key before the dot, without `ps_`."
+
+
+class KeysUnreachable(Unavailable):
+    """Whether this key is valid cannot be told now."""
+
+    code = "keys_unreachable"
+    cure = "Repeat after `Retry-After` seconds; keys that were used within the last hour are accepted meanwhile."

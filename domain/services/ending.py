@@ -7,7 +7,7 @@ import asyncio
 _AGAIN = 15.0  # seconds; longer than what a task has to put away, a process that it ends included
 
 
-async def ended(*tasks: asyncio.Task[None]) -> None:
+async def ended(*tasks: asyncio.Task[object]) -> None:
     """Cancel tasks, and return when they have ended, however they did.
 
     A cancellation is asked for again where it was lost: up to Python 3.11 ``asyncio.wait_for``, which drivers use,

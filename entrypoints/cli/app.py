@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import click
 
 from domain.errors import PersistenceError, StartFailure
-from entrypoints.cli.failures import CommandFailed, Exit, Interrupted
+from entrypoints.cli.failures import OTHER_KEY, CommandFailed, Exit, Interrupted
 from entrypoints.cli.saying import give_up, say
 from entrypoints.cli.sections import Sections
-from entrypoints.client.failures import NotTheService, ServiceUnreachable
+from entrypoints.client.failures import KeyRefused, NotTheService, ServiceUnreachable
 from entrypoints.version import VERSION
 
 _EPILOG = """\b
@@ -62,6 +62,8 @@ def explained(error: CommandFailed | PersistenceError | ServiceUnreachable) -> t
     match error:
         case CommandFailed():
             return str(error), error.code
+        case KeyRefused():
+            return f"{error}. {OTHER_KEY}", Exit.INCOMPLETE
         case ServiceUnreachable():
             return (
                 f"{_answering(error)}. `persistence serve` starts a service, --url names another one.",

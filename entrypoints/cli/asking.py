@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import msgspec
 
-from entrypoints.cli.failures import CommandFailed, Exit
+from entrypoints.cli.failures import OTHER_KEY, CommandFailed, Exit
+from entrypoints.cli.options import shown_key
 from entrypoints.cli.progress import waiting
 from entrypoints.client.failures import NotTheService, ServiceUnreachable
 from entrypoints.version import VERSION
@@ -50,7 +51,9 @@ def ask(
     from entrypoints.client.http import Client
 
     async def once() -> Answer:
-        client = Client(url, patience_seconds=0, timeout_seconds=timeout + 5, connections=1, on_bytes=received)
+        client = Client(
+            url, patience_seconds=0, timeout_seconds=timeout + 5, connections=1, key=shown_key(), on_bytes=received
+        )
         async with client:
             return await client.once(method, path, params=params, body=body)
 
@@ -78,7 +81,8 @@ def refused(answer: Answer) -> CommandFailed:
     """How a command ends that the service refuses. Raises ServiceUnreachable where it is not the service that does."""
     problem = answer.problem
     code = Exit.USAGE if answer.status in WRONG_QUESTION else Exit.INCOMPLETE
-    return CommandFailed(f"{problem.detail} {problem.cure}".strip(), code)
+    cure = OTHER_KEY if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) else problem.cure
+    return CommandFailed(f"{problem.detail} {cure}".strip(), code)
 
 
 def introduced(stranger: NotTheService) -> str:

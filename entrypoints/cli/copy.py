@@ -16,7 +16,7 @@ from domain.model.built_in import BUILT_IN
 from domain.model.collections import Collection
 from entrypoints.cli.asking import json_option, print_json
 from entrypoints.cli.failures import CommandFailed, Exit
-from entrypoints.cli.options import config_option, data_dir_option, url_option
+from entrypoints.cli.options import config_option, data_dir_option, shown_key, url_option
 from entrypoints.cli.progress import records_progress
 from entrypoints.cli.tables import print_table
 from entrypoints.settings import FILE_NAME, Settings, load_settings
@@ -120,7 +120,9 @@ class _Work:
         from entrypoints.client.http import Client
         from entrypoints.switching import NotSwitched, Switch
 
-        async with Client(str(self._url), patience_seconds=0, timeout_seconds=60, connections=2) as client:
+        async with Client(
+            str(self._url), patience_seconds=0, timeout_seconds=60, connections=2, key=shown_key()
+        ) as client:
             try:
                 return await Switch(client, job, collection, self._file).run(self._source, self._target, report)
             except NotSwitched as error:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
+OTHER_KEY = "Show a key that may: --api-key-file FILE, or PERSISTENCE_API_KEY; `persistence keys create` makes one."
+
 
 class Exit(IntEnum):
     """What the process tells its caller (the numbers above 63 are those of sysexits.h)."""

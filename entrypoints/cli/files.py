@@ -14,7 +14,7 @@ import click
 from domain.model.files import FILES
 from entrypoints.cli.asking import asked, json_option, print_json, refused
 from entrypoints.cli.failures import CommandFailed, Exit
-from entrypoints.cli.options import page_size_option, url_option
+from entrypoints.cli.options import page_size_option, shown_key, url_option
 from entrypoints.cli.output import STDOUT, checked_name, opened
 from entrypoints.cli.progress import waiting
 from entrypoints.cli.read import Page, Row, pair, segment, show_page
@@ -168,7 +168,7 @@ async def _put(
 
     try:
         whole = headers | {"Content-Digest": await asyncio.to_thread(digest_of, file)}
-        async with Client(url, connections=1) as client:
+        async with Client(url, connections=1, key=shown_key()) as client:
             return await put(client, place, file, whole, params={"name": name}, sent=sent)
     except OSError as error:
         raise CommandFailed(f"{file} cannot be read: {error.strerror or error}.", Exit.INCOMPLETE) from error
@@ -178,5 +178,5 @@ async def _get(url: str, place: str, write: Callable[[bytes], object], received:
     from entrypoints.client.files import get
     from entrypoints.client.http import Client
 
-    async with Client(url, connections=1) as client:
+    async with Client(url, connections=1, key=shown_key()) as client:
         return await get(client, place, write, received)

@@ -10,7 +10,7 @@ import msgspec
 
 from entrypoints.cli.asking import asked, json_option, print_json, refused
 from entrypoints.cli.failures import Exit, on_interrupt
-from entrypoints.cli.options import url_option
+from entrypoints.cli.options import shown_key, url_option
 from entrypoints.cli.progress import Report, records_progress
 from entrypoints.cli.tables import print_report, print_table
 
@@ -163,7 +163,7 @@ async def _flush(url: str, timeout: float, progress: Report) -> Answer:
     """Ask for it, and look meanwhile at what still waits."""
     from entrypoints.client.http import Client
 
-    async with Client(url, patience_seconds=0, timeout_seconds=timeout + 5, connections=2) as client:
+    async with Client(url, patience_seconds=0, timeout_seconds=timeout + 5, connections=2, key=shown_key()) as client:
         flushing = asyncio.ensure_future(client.once("POST", f"{_SYSTEM}/flush?timeout={timeout:g}"))
         first = None
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,10 +11,12 @@ from urllib.parse import urlsplit
 import click
 
 from domain.model.logs import LOGS
+from domain.model.secret import Secret
 from domain.model.translation import SESSIONS, TASKS
 from domain.model.users import USERS
-from entrypoints.settings import load_settings
+from entrypoints.settings import KEY_VARIABLE, key_of_environment, load_settings
 
+_KEY = "persistence.key"
 KINDS = {collection.envelope: collection for collection in (SESSIONS, TASKS, USERS, LOGS)}
 F = TypeVar("F", bound=Callable[..., Any])  # any command function
 
@@ -58,9 +61,34 @@ def patience_option(function: F) -> F:
 
 
 def url_option(function: F) -> F:
-    """``--url URL`` of a running service; by default the one that the configuration here would start."""
+    """``--url URL`` of a running service, by default the one that the configuration here would start; and the key."""
     text = "Address of the running service.  [default: as configured here]"
-    return click.option("--url", metavar="URL", callback=_url, help=text)(function)
+    key = click.option(
+        "--api-key-file",
+        metavar="FILE",
+        type=click.Path(path_type=Path, dir_okay=False),
+        callback=_key,
+        expose_value=False,
+        help=f"File with the API key to show.  [default: the variable {KEY_VARIABLE}]",
+    )
+    return click.option("--url", metavar="URL", callback=_url, help=text)(key(function))
+
+
+def shown_key() -> Secret | None:
+    """The API key that the caller of this command has given."""
+    context = click.get_current_context(silent=True)
+    return context.meta.get(_KEY) if context else None
+
+
+def _key(context: click.Context, _: click.Parameter, file: Path | None) -> None:
+    try:
+        key = key_of_environment() if file is None else Secret(file.read_text(encoding="utf-8").strip())
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise click.BadParameter(f"{file} cannot be read: {reason}.") from error
+    if key is not None and not re.fullmatch(r"[!-~]{1,8000}", key.reveal()):
+        raise click.BadParameter(f"{file or KEY_VARIABLE} holds no API key.")
+    context.meta[_KEY] = key
 
 
 def _url(_: click.Context, __: click.Parameter, value: str | None) -> str:

@@ -12,7 +12,7 @@ import msgspec
 
 from domain.model.translation import SESSIONS, TASKS
 from entrypoints.cli.asking import asked, json_option, print_json, refused
-from entrypoints.cli.options import page_size_option, url_option
+from entrypoints.cli.options import page_size_option, shown_key, url_option
 from entrypoints.cli.progress import Report, records_progress
 from entrypoints.cli.read import SHOWN, Page, Row, segment, show_page, show_records, shown_progress
 from entrypoints.cli.saying import say
@@ -111,7 +111,10 @@ async def _fetch(url: str, path: str, shown: int, out: Callable[[bytes], object]
     from entrypoints.client.http import Client
     from entrypoints.client.streamed import NotTheObject, StreamedObject
 
-    async with Client(url, patience_seconds=0, connections=1) as client, client.response("POST", path) as response:
+    async with (
+        Client(url, patience_seconds=0, connections=1, key=shown_key()) as client,
+        client.response("POST", path) as response,
+    ):
         if not response.ok:
             raise refused(await client.whole(response))
         answer = StreamedObject(_copied(response.content.iter_any(), out), "tasks")

@@ -48,6 +48,7 @@ SECTIONS: Mapping[str, Sequence[Listed]] = {
         Listed("dead-letters", f"{_CLI}.dead_letters:dead_letters", "See refused records; replay or purge them."),
     ),
     "Configure": (
+        Listed("keys", f"{_CLI}.keys:keys", "Make, list, rotate and revoke API keys."),
         Listed("config", f"{_CLI}.configuration:config", "Look at the configuration."),
         Listed("completion", f"{_CLI}.completion:completion", "Print the completion script of a shell."),
         Listed("version", f"{_CLI}.completion:version", "Print the version."),

@@ -13,11 +13,11 @@ import click
 
 from entrypoints.cli.asking import introduced
 from entrypoints.cli.failures import Exit, on_interrupt
-from entrypoints.cli.options import KINDS, kind_argument, patience_option, url_option
+from entrypoints.cli.options import KINDS, kind_argument, patience_option, shown_key, url_option
 from entrypoints.cli.output import STDOUT, checked_name, opened
 from entrypoints.cli.progress import Report, records_progress
 from entrypoints.cli.saying import counted, say
-from entrypoints.client.failures import NotTheService
+from entrypoints.client.failures import KeyRefused, NotTheService
 from entrypoints.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def import_records(files: tuple[Path, ...], url: str, batch_size: int, in_flight
     from entrypoints.client.upload import Upload
 
     files = tuple(Path("/dev/stdin") if str(file) == "-" else file for file in files)
-    client = Client(url, patience_seconds=patience, connections=in_flight, on_trouble=say)
+    client = Client(url, patience_seconds=patience, connections=in_flight, key=shown_key(), on_trouble=say)
     upload = Upload(client, batch_size=batch_size, in_flight=in_flight)
 
     async def transfer() -> None:
@@ -128,7 +128,7 @@ async def _export(collection: Collection, output: str, form: str, url: str, pati
 
     lines = FORMATS[form](collection)
     count = 0
-    async with Client(url, patience_seconds=patience, connections=1, on_trouble=say) as client:
+    async with Client(url, patience_seconds=patience, connections=1, key=shown_key(), on_trouble=say) as client:
         download = Download(client, collection)
         with opened(output) as stream:
             stream.write(lines.head)
@@ -170,6 +170,8 @@ def _name_gaps(upload: Upload, *, interrupted: bool) -> Exit:
     cause, again = str(upload.failure), "when the service is back"
     if interrupted:
         cause, again = "interrupted", "to go on"
+    elif isinstance(upload.failure, KeyRefused):
+        again = "with --api-key-file or PERSISTENCE_API_KEY, and a key that may"
     elif isinstance(upload.failure, NotTheService):
         cause, again = introduced(upload.failure), "to the service; --url names its address"
     say(f"Not acknowledged ({cause}):")

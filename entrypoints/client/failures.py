@@ -16,3 +16,7 @@ class NotTheService(ServiceUnreachable):
         """``url``: where it answers."""
         super().__init__(f"what answers at {url} is not Persistence Service {VERSION}")
         self.url = url
+
+
+class KeyRefused(ServiceUnreachable):
+    """The service answers, and does not let this caller in, or not to this."""

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 
-from entrypoints.client.failures import NotTheService, ServiceUnreachable
+from domain.model.secret import Secret
+from entrypoints.client.failures import KeyRefused, NotTheService, ServiceUnreachable
 from entrypoints.client.reasons import of_connection
 
 RETRIED = frozenset(
@@ -25,6 +26,7 @@ RETRIED = frozenset(
         HTTPStatus.GATEWAY_TIMEOUT,
     }
 )
+_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 MAX_ANSWER_BYTES = 128 * 1024 * 1024  # no page of the service's is so large
 _OTHER_VERSION = frozenset({"route_not_found", "method_not_allowed"})  # said by a service that lacks the address
 _IN_PROGRESS = "idempotency_key_in_progress"  # of a request whose connection was lost, most often
@@ -103,7 +105,8 @@ class Answer(msgspec.Struct, frozen=True):
     def refusal(self) -> ServiceUnreachable:
         """What to raise where going on makes no sense."""
         try:
-            return ServiceUnreachable(f"{self.url} answers {self.status}: {self.problem.sentence}")
+            kind = KeyRefused if self.status in _REFUSED else ServiceUnreachable
+            return kind(f"{self.url} answers {self.status}: {self.problem.sentence}")
         except ServiceUnreachable as error:
             return error
 
@@ -118,10 +121,12 @@ class Client:
         patience_seconds: float = 60.0,
         timeout_seconds: float = 30.0,
         connections: int = 8,
+        key: Secret | None = None,
         on_trouble: Callable[[str], None] = lambda _: None,
         on_bytes: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """``patience_seconds``: for how long a request is repeated; ``timeout_seconds``: of a single try.
+        """``patience_seconds``: for how long a request is repeated; ``timeout_seconds``: of a single try; ``key``: that
+        the service asks for, or another token.
 
         ``on_trouble`` is told, once until it is over, what the repeating is about; ``on_bytes`` the size of each part
         of an answer.
@@ -132,13 +137,16 @@ class Client:
         self._patience = patience_seconds
         self._timeout = timeout_seconds
         self._connections = connections
+        self._shown = _credential(key.reveal()) if key else {}
         self._on_trouble = on_trouble
         self._on_bytes = on_bytes
         self._troubled = False
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=self._connections))
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._connections), headers=self._shown
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -254,3 +262,7 @@ class Client:
         if not self._troubled and seconds > _QUIET_SECONDS:
             self._troubled = True
             self._on_trouble(f"{failure}; trying again for up to {self._patience:g} s")
+
+
+def _credential(text: str) -> dict[str, str]:
+    return {"X-API-Key": text} if text.startswith("ps_") else {"Authorization": f"Bearer {text}"}

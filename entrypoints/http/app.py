@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
-from domain.model.observations import RequestServed
+from domain.model.observations import AdministratorActed, RequestServed
 from entrypoints.http.answers import CACHED, common_headers
 from entrypoints.http.call import Call
 from entrypoints.http.door import admit
@@ -63,6 +63,8 @@ async def serve(request: web.Request, handler: Bound) -> web.StreamResponse:
     if not request.content.is_eof():  # an answer before the body was read: what follows is no request
         response.force_close()
     _observe(call, response, services.clock.monotonic() - begun)
+    if route is not None and route.is_audited and call.is_admitted:
+        _audit(call, route, response)
     return response
 
 
@@ -94,7 +96,7 @@ def _cut(call: Call, response: web.StreamResponse, error: Exception) -> web.Stre
 
 def _observe(call: Call, response: web.StreamResponse, seconds: float) -> None:
     request = call.request
-    told = request.query if request.query_string else {}  # a list's filters say whose records it shows
+    told = request.query if request.query_string and call.is_admitted else {}  # filters say whose records are shown
     call.services.observer(
         RequestServed(
             method=request.method,
@@ -104,8 +106,23 @@ def _observe(call: Call, response: web.StreamResponse, seconds: float) -> None:
             request_id=call.request_id,
             user_id=told.get("user_id"),
             principal=call.principal.name,
-            session_id=request.match_info.get("session_id") or told.get("session_id"),
+            session_id=(request.match_info.get("session_id") if call.is_admitted else None) or told.get("session_id"),
             error=call.error,
+            trace=call.trace,
+        )
+    )
+
+
+def _audit(call: Call, route: Route, response: web.StreamResponse) -> None:
+    """Who did what, or was kept from it."""
+    call.services.observer(
+        AdministratorActed(
+            action=f"{route.handler.__module__.rpartition('.')[2]}.{route.handler.__name__}",
+            subject=(call.subject or call.request.rel_url.raw_path_qs)[:500],
+            actor=call.actor,
+            status=response.status,
+            error=call.error,
+            request_id=call.request_id,
             trace=call.trace,
         )
     )

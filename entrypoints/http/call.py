@@ -40,6 +40,7 @@ class Call:
         "resources",
         "services",
         "stream",
+        "subject",
         "trace",
     )
 
@@ -61,12 +62,23 @@ class Call:
         self.lookup = Lookup(fresh=wants_fresh(headers.getall("Cache-Control", ())))
         self.error: str | None = None  # code of the problem that was answered
         self.stream: web.StreamResponse | None = None  # an answer that has begun
+        self.subject: str | None = None  # what an administrator's request was about, where its address does not tell
         self.headers: dict[str, str] = {}  # of the answer, whatever it will be
 
     @property
     def sender(self) -> str:
         """Who counts as one client; empty where nobody has to say who they are."""
         return self.principal.name or ""
+
+    @property
+    def is_admitted(self) -> bool:
+        """Whether the door knows who asks; the words of a stranger are not written down."""
+        return self.principal is not NOBODY
+
+    @property
+    def actor(self) -> str:
+        """Who asks, for people: the principal, else the network address."""
+        return self.principal.name or self.address or "unknown"
 
     @property
     def origin(self) -> Origin:

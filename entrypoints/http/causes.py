@@ -52,6 +52,10 @@ CAUSES: Mapping[str, str] = {
         "The query string holds a key, or a parameter that is called like one. Proxies, logs and histories keep "
         "addresses."
     ),
+    "keys_unreachable": (
+        "The backend that holds the API keys does not answer, and this key was not seen within the last hour, so that "
+        "nobody can tell whether it is valid."
+    ),
     # what it asks for
     "not_found": "The address is right, and what it names does not exist.",
     "route_not_found": "No part of the API has this path.",
@@ -71,6 +75,7 @@ CAUSES: Mapping[str, str] = {
     "object_not_found": (
         "The content was removed behind the service's back, or replaced in the moment it was asked for."
     ),
+    "key_not_found": "No API key with this id was made over the backend that holds the keys.",
     "dead_letter_not_found": (
         "The id is `collection.sequence.revision` of a record that a backend refused. This one was edited, or its "
         "letter was replayed or purged meanwhile. A replay that is refused again is a letter with another id."

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from domain.errors import CredentialInAddress, MissingScope, Unauthenticated
-from domain.model.access import Right, scope_of
+from domain.model.access import Principal, Right, scope_of
+from domain.model.built_in import BUILT_IN
+from domain.services.access import Access
 from entrypoints.http.call import Call
 from entrypoints.http.quota import count, count_stranger
 
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
 KEY_HEADER = "X-API-Key"
 CHALLENGE = 'Bearer realm="persistence"'
 _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
-_TELLING = re.compile(r"(?:^|&)(?:api_?key|x-api-key|access_token)=|ps_[a-z0-9]+(?:\.|%2e)", re.IGNORECASE)
+_NAMES = frozenset(collection.name for collection in BUILT_IN)  # nothing else of an address gets into an answer
+_CALLED_SO = re.compile(r"(?:^|&)(?:api_?key|x-api-key|access_token)=", re.IGNORECASE)
+_KEY = re.compile(r"ps(?:_|%5f)[a-z2-7]{16}(?:\.|%2e)", re.IGNORECASE)
 
 
 async def admit(call: Call, route: Route | None) -> None:
@@ -28,12 +32,9 @@ async def admit(call: Call, route: Route | None) -> None:
     """
     if route is not None and route.is_open:
         return
-    access = call.services.access
-    if not access.is_open and _TELLING.search(call.request.rel_url.raw_query_string):
-        raise CredentialInAddress
     try:
-        call.principal = await access.principal(_credential(call.request))
-    except Unauthenticated:
+        call.principal = await who_asks(call.request, call.services.credentials.access)
+    except (Unauthenticated, CredentialInAddress):
         await count_stranger(call)
         raise
     await count(call, route)
@@ -49,6 +50,13 @@ async def admit(call: Call, route: Route | None) -> None:
         require(call, route.right, route.also)
 
 
+async def who_asks(request: web.Request, access: Access) -> Principal:
+    """The caller, by what they show. Raises Unauthenticated, CredentialInAddress, Unavailable."""
+    if not access.is_open and _tells_a_credential(request):
+        raise CredentialInAddress
+    return await access.principal(_credential(request))
+
+
 def require(call: Call, right: Right, collection: str | None = None) -> None:
     """Go on only for a caller who may. Raises MissingScope."""
     if not call.principal.may(right, collection):
@@ -57,9 +65,14 @@ def require(call: Call, right: Right, collection: str | None = None) -> None:
 
 def refusal(right: Right, collection: str | None = None) -> MissingScope:
     """The error that names what is missing."""
-    scope = scope_of(right, collection)
-    every = f", or `{right}` for every collection" if collection else ""
+    scope = scope_of(right, collection if collection in _NAMES else None)
+    every = f", or `{right}` for every collection" if ":" in scope else ""
     return MissingScope(f"This needs the scope `{scope}`{every}.", scope=scope)
+
+
+def _tells_a_credential(request: web.Request) -> bool:
+    address = request.rel_url
+    return bool(_KEY.search(address.raw_path_qs) or _CALLED_SO.search(address.raw_query_string))
 
 
 def _credential(request: web.Request) -> str | None:

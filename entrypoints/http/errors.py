@@ -12,7 +12,7 @@ from domain import errors
 from domain.errors import PersistenceError
 from domain.model.observations import RequestFailed
 from domain.model.records import Record
-from entrypoints.http import tus
+from entrypoints.http import shown, tus
 from entrypoints.http.answers import SAFETY
 from entrypoints.http.call import Call
 from entrypoints.http.door import CHALLENGE
@@ -62,6 +62,16 @@ def problem_response(error: Exception, call: Call) -> web.Response:
         response.force_close()
     if isinstance(error, web.HTTPMethodNotAllowed):
         response.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
+    return response
+
+
+def stranger_problem(problem: PersistenceError) -> web.Response:
+    """The answer to who is not let in, where a request has no ``Call``."""
+    status = status_of(type(problem))
+    document = summary(problem) | {"status": status, "cure": type(problem).cure}
+    headers = {"Content-Type": PROBLEM, "WWW-Authenticate": CHALLENGE}
+    response = web.Response(status=status, body=body_of(document), headers=headers)
+    response.force_close()
     return response
 
 
@@ -147,15 +157,20 @@ def _document(problem: PersistenceError, status: int, call: Call) -> Document:
         "status": status,
         "cure": type(problem).cure,
         "request_id": call.request_id,
-        "instance": call.request.rel_url.raw_path[:500],
+        "instance": _address(problem, call)[:500],
     }
     if isinstance(problem, errors.MissingScope):
         document["scope"] = problem.scope
     if call.accepted is not None:
         document |= {"accepted": call.accepted, "receipt": call.receipt}
     if isinstance(problem, errors.PreconditionFailed) and isinstance(problem.current, Record):
-        document["current"] = call.resource.wire.document(problem.current)
+        document["current"] = shown.document(call, problem.current)
     return document
+
+
+def _address(problem: PersistenceError, call: Call) -> str:
+    """What was asked for, unless that is no text to repeat."""
+    return call.endpoint if isinstance(problem, errors.CredentialInAddress) else call.request.rel_url.raw_path
 
 
 def _headers(problem: PersistenceError, call: Call) -> dict[str, str]:

@@ -13,6 +13,7 @@ from domain.errors import InvalidRecords, ItemError, MalformedBody, PayloadTooLa
 from domain.model.collections import Collection
 from domain.model.policies import MAX_BATCH_BYTES, MAX_BATCH_RECORDS
 from domain.services import strict_json
+from domain.services.query_rules import REVISION
 from entrypoints.http.wire import RecordWire
 
 Answer = TypeVar("Answer")
@@ -28,6 +29,9 @@ class Resource:
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
         self.wire = RecordWire(collection)
+        self.outline = (collection.key, "created_at", "updated_at", REVISION)  # of a record, for who may not read it
+        public = tuple(field.name for field in collection.fields if not field.sensitive)
+        self.plain = None if len(public) == len(collection.fields) else (*public, REVISION)  # without what is sensitive
         self._opening = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"%s"[ \t\r\n]*:' % collection.envelope.encode())
         envelope = msgspec.defstruct(
             "Envelope", [(collection.envelope, msgspec.Raw)], frozen=True, forbid_unknown_fields=True

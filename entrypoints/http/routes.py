@@ -17,6 +17,7 @@ from entrypoints.http.handlers import (
     dead_letters,
     documents,
     files,
+    keys,
     links,
     lists,
     probes,
@@ -27,6 +28,7 @@ from entrypoints.http.handlers import (
     translation,
     uploads,
 )
+from entrypoints.http.handlers.keys import KEYS
 from entrypoints.http.handlers.uploads import UPLOADS
 
 KNOWN: Right | None = None  # a caller who is known needs no right
@@ -45,6 +47,11 @@ class Route(msgspec.Struct, frozen=True):
     also: str | None = None  # another collection whose records it shows
     is_open: bool = False  # to callers without a credential
     reserved: tuple[str, ...] = RESERVED  # words that are no ids here
+
+    @property
+    def is_audited(self) -> bool:
+        """Whether each request is told of, with who asked and what came of it: what changes the service itself."""
+        return self.right is Right.ADMIN and self.method != "GET"
 
     @property
     def pattern(self) -> str:
@@ -124,6 +131,10 @@ ROUTES = (
     Route("GET", f"{_SYSTEM}/routes", system.routes, Right.ADMIN),
     Route("POST", f"{_SYSTEM}/reload", system.reload, Right.ADMIN),
     Route("POST", f"{_SYSTEM}/search/rebuild", search.rebuild, Right.ADMIN),
+    Route("GET", KEYS, keys.find, Right.ADMIN),
+    Route("POST", KEYS, keys.create, Right.ADMIN),
+    Route("DELETE", f"{KEYS}/{{key_id}}", keys.revoke, Right.ADMIN),
+    Route("POST", f"{KEYS}/{{key_id}}/rotate", keys.rotate, Right.ADMIN),
     Route("GET", _LETTERS, dead_letters.find, Right.ADMIN),
     Route("DELETE", _LETTERS, dead_letters.purge_many, Right.ADMIN),
     Route("POST", f"{_LETTERS}/replay", dead_letters.replay_many, Right.ADMIN),

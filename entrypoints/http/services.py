@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from domain.services.access import Access
 from domain.services.buffer import BufferManager
 from domain.services.changes import ChangeService
 from domain.services.dead_letters import DeadLetterService
@@ -19,6 +18,7 @@ from domain.services.registry import StorageBackendRegistry
 from domain.services.trail import Trail
 from entrypoints.backends import Backends
 from entrypoints.caching import CachedReads
+from entrypoints.credentials import Credentials
 from entrypoints.filing import Filing
 from entrypoints.holds import Holds
 from entrypoints.http.body import Bodies
@@ -40,7 +40,7 @@ class About:
 class Services:
     """Everything a handler may call."""
 
-    access: Access
+    credentials: Credentials
     limiting: Limiting
     backends: Backends
     registry: StorageBackendRegistry

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 from aiohttp import web
 
+from domain.errors import PersistenceError
+from domain.services.access import Access
 from domain.services.lane_states import measured
 from domain.services.partition_worker import PartitionWorker
 from domain.services.registry import StorageBackendRegistry
+from entrypoints.http.door import who_asks
+from entrypoints.http.errors import stranger_problem
 from entrypoints.http.handlers.probes import METRICS_TYPE
 from ports.ambient import Observer
+
+_OPEN = "/health/live"
 
 
 class Probes:
@@ -23,16 +29,19 @@ class Probes:
         registry: StorageBackendRegistry,
         observer: Observer,
         render_metrics: Callable[[], bytes],
+        access: Access,
     ) -> None:
+        """``access``: who may ask for more than whether it lives."""
         self._worker = worker
         self._registry = registry
         self._observer = observer
         self._render_metrics = render_metrics
+        self._access = access
 
     def app(self) -> web.Application:
         """Made anew for each listener."""
-        app = web.Application()
-        app.router.add_get("/health/live", self.live)
+        app = web.Application(middlewares=[web.middleware(self._door)])
+        app.router.add_get(_OPEN, self.live)
         app.router.add_get("/health", self.health)
         app.router.add_get("/metrics", self.metrics)
         return app
@@ -52,6 +61,16 @@ class Probes:
         for seen in measured(self._registry, self._worker.states()):
             self._observer(seen)
         return web.Response(body=self._render_metrics(), headers={"Content-Type": METRICS_TYPE})
+
+    async def _door(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        if request.path != _OPEN:
+            try:
+                await who_asks(request, self._access)
+            except PersistenceError as error:
+                return stranger_problem(error)
+        return await handler(request)
 
 
 def _document(content: object) -> web.Response:

@@ -41,7 +41,8 @@ async def drain(
     stop.listen()
     worker = build_worker(container)
     doors = build_doors(container, worker)
-    async with opened(*doors, container.state(), container.backends(), container.journal()):
+    known = [container.credentials()] if doors else []
+    async with opened(*doors, *known, container.state(), container.backends(), container.journal()):
         report_absent(container)
         if burst:
             _require_all(container)
@@ -92,7 +93,8 @@ def build_doors(container: Container, worker: PartitionWorker) -> list[HttpServe
     told = container.settings().worker
     if told.port is None:
         return []
-    probes = Probes(worker, container.registry(), container.observer(), container.metrics().render)
+    access = container.credentials().access
+    probes = Probes(worker, container.registry(), container.observer(), container.metrics().render, access)
     return [HttpServer(probes.app, host=told.host, port=told.port, section="worker")]
 
 

@@ -26,7 +26,7 @@ from adapters.sqlite.backend import SqliteBackend
 from adapters.sqlite.search_index import SqliteSearchIndex
 from adapters.sqlite.state import StateStore
 from adapters.system.clock import SystemClock
-from domain.model.built_in import BUILT_IN
+from domain.model.built_in import STORED
 from domain.model.secret import Secret
 from entrypoints.backend_types import backend_type
 from ports.abilities import ConditionalWrites, Counting, Dumping, Expiring, Scanning, UniqueFields
@@ -48,7 +48,7 @@ ABILITIES = {
 
 BACKENDS: dict[str, Callable[[Path], Any]] = {
     "memory": lambda folder: MemoryBackend(),
-    "sqlite": lambda folder: SqliteBackend(folder / "store.db", BUILT_IN),
+    "sqlite": lambda folder: SqliteBackend(folder / "store.db", STORED),
 }
 
 SERVERS = ("mariadb", "mysql", "postgres")  # the fixtures of tests/conftest.py, and backend types
@@ -60,7 +60,7 @@ def server_backend(database: Database, port: int | None = None) -> Any:
     kind = "postgres" if database.scheme == "postgresql" else database.scheme
     found = backend_type(kind, "the tests")
     settings = found.settings(dsn=Secret(there.dsn), pool_min=1, pool_max=25, connect_seconds=5.0)
-    return found.build(settings, BackendContext(name=kind, data_folder=Path("/nowhere"), collections=BUILT_IN))
+    return found.build(settings, BackendContext(name=kind, data_folder=Path("/nowhere"), collections=STORED))
 
 
 def redis_backend(database: Database, port: int | None = None) -> Any:
@@ -68,7 +68,7 @@ def redis_backend(database: Database, port: int | None = None) -> Any:
     found = backend_type("redis", "the tests")
     url = Secret(replace(database, port=port or database.port).dsn)
     settings = found.settings(url=url, call_seconds=60.0, query_seconds=300.0)  # far above what a busy machine needs
-    return found.build(settings, BackendContext(name="redis", data_folder=Path("/nowhere"), collections=BUILT_IN))
+    return found.build(settings, BackendContext(name="redis", data_folder=Path("/nowhere"), collections=STORED))
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def opensearch_backend(indexes: Indexes, port: int | None = None) -> Any:
     found = backend_type("opensearch", "the tests")
     url = f"http://{indexes.host}:{port or indexes.port}"
     settings = found.settings(url=url, prefix=indexes.prefix, call_seconds=120.0, query_seconds=60.0)
-    return found.build(settings, BackendContext(name="opensearch", data_folder=Path("/nowhere"), collections=BUILT_IN))
+    return found.build(settings, BackendContext(name="opensearch", data_folder=Path("/nowhere"), collections=STORED))
 
 
 class MemoryState:
@@ -121,7 +121,7 @@ OBJECT_STORES: dict[str, Callable[[Path], Any]] = {
 
 SEARCH_INDEXES: dict[str, Callable[[Path], Any]] = {
     "memory": lambda folder: MemorySearchIndex(),
-    "sqlite": lambda folder: SqliteSearchIndex(folder / "search.db", BUILT_IN),
+    "sqlite": lambda folder: SqliteSearchIndex(folder / "search.db", STORED),
 }
 
 

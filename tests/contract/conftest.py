@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from domain.model.built_in import BUILT_IN
+from domain.model.built_in import STORED
 from tests.contract.adapters import (
     BACKENDS,
     SERVERS,
@@ -83,7 +83,7 @@ async def backend(kind, tmp_path, database, port):
         await adapter.open()
         if kind in SERVERS:
             async with adapter._pool.acquire(5) as connection:
-                for table in (*(collection.name for collection in BUILT_IN), "conditional_writes"):
+                for table in (*(collection.name for collection in STORED), "conditional_writes"):
                     await connection.execute(f"DELETE FROM {table}")
         yield adapter
     finally:

@@ -59,9 +59,12 @@ from domain.model.observations.root import (
     Trace,
 )
 from domain.model.observations.running import (
+    AdministratorActed,
     CertificateRefused,
     CertificateRenewed,
     ConfigurationReloaded,
+    KeyStoreLost,
+    KeyStoreRegained,
     ReloadRefused,
     ServiceStarted,
     ServiceStarting,
@@ -126,9 +129,13 @@ Observation = (
     | DecryptionRefused
     | ConfigurationReloaded
     | ReloadRefused
+    | KeyStoreLost
+    | KeyStoreRegained
+    | AdministratorActed
 )
 
 __all__ = [
+    "AdministratorActed",
     "BackendAbsent",
     "BackendLost",
     "BackendRegained",
@@ -151,6 +158,8 @@ __all__ = [
     "FlushRecovered",
     "FrameQuarantined",
     "JournalBroken",
+    "KeyStoreLost",
+    "KeyStoreRegained",
     "LaneMeasured",
     "LogReplayed",
     "ObjectStoreLost",

@@ -68,3 +68,25 @@ class WorkerEnded(Observed, frozen=True, kw_only=True, tag=True):
 
     reason: str
     retry_in_seconds: float
+
+
+class KeyStoreLost(Observed, frozen=True, kw_only=True, tag=True):
+    """API keys cannot be looked up; those that are known here stay as they were known, for an hour."""
+
+    error: str  # stable code
+    detail: str
+
+
+class KeyStoreRegained(Observed, frozen=True, kw_only=True, tag=True):
+    """API keys are looked up again."""
+
+
+class AdministratorActed(Observed, frozen=True, kw_only=True, tag=True):
+    """Somebody changed the service itself, or tried to."""
+
+    action: str  # of the API's: "system.reload", "keys.create"
+    subject: str  # what it was about: the address, or what was made
+    actor: str  # principal, else network address
+    status: int
+    error: str | None = None  # stable code of the problem answered
+    request_id: str

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from domain.errors import InvalidParameter, InvalidRecords
+from domain.model.access import Right
 from domain.model.dead_letters import LetterFilter, LetterId, Replayed, Sweep
 from domain.model.query import MAX_PAGE_SIZE
 from domain.services import strict_json
@@ -17,6 +18,7 @@ from entrypoints.http import letter_wire, media
 from entrypoints.http.answers import json_response
 from entrypoints.http.body import read_body
 from entrypoints.http.call import Call
+from entrypoints.http.door import require
 from entrypoints.http.parameters import only, pairs_of, seconds, whole, word
 from entrypoints.http.resource import moved
 from entrypoints.http.wire import Document
@@ -43,7 +45,10 @@ async def find(call: Call) -> web.Response:
 async def get(call: Call) -> web.Response:
     """One dead letter with its record as it was received."""
     only(call.request)
-    return json_response(letter_wire.whole(await call.services.dead_letters.get(_id(call))))
+    letter = await call.services.dead_letters.get(_id(call))
+    if call.resources[letter.lane].plain is not None:
+        require(call, Right.PII, letter.lane)
+    return json_response(letter_wire.whole(letter))
 
 
 async def replay(call: Call) -> web.Response:

@@ -13,7 +13,7 @@ from domain.model.changes import Replaced
 from domain.model.files import Part
 from domain.model.records import Record
 from domain.services.files import FileService
-from entrypoints.http import preconditions
+from entrypoints.http import preconditions, shown
 from entrypoints.http.answers import common_headers, json_response, write
 from entrypoints.http.call import Call
 from entrypoints.http.file_headers import headers_of, size_of
@@ -134,4 +134,4 @@ def _stored(call: Call, stored: Replaced) -> web.Response:
         "ETag": preconditions.quoted(record.tag),
         "Location": f"/api/v1/storage/files/{quote(record.key, safe='')}",
     }
-    return json_response(call.resource.wire.document(record), 200 if stored.former else 201, headers)
+    return json_response(shown.document(call, record), 200 if stored.former else 201, headers)

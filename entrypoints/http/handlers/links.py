@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from domain.model.access import Right
 from domain.services.file_links import FileLinks
 from entrypoints.http import media, preconditions
 from entrypoints.http.answers import json_response
 from entrypoints.http.body import read_body
 from entrypoints.http.call import Call
+from entrypoints.http.door import require
 from entrypoints.http.file_headers import shown_of
 from entrypoints.http.handlers.files import kept
 from entrypoints.http.handlers.records import key_of
@@ -29,6 +31,7 @@ async def create_link(call: Call) -> web.Response:
     if isinstance(wanted, LinkToGet):
         link = await links.to_get(file_id, wanted.expires_in, shown_of)
     else:
+        require(call, Right.WRITE, call.resource.collection.name)
         upload_id, link = await links.to_put(wanted.plan(file_id), wanted.expires_in, origin=call.origin)
         upload = f"{UPLOADS}/{upload_id}"
     document: Document = {

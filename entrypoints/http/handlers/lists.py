@@ -12,12 +12,11 @@ from domain.model.collections import Collection, FieldType
 from domain.model.query import And
 from domain.model.records import Record
 from entrypoints.formats import FORMATS, Lines
-from entrypoints.http import filter_body, list_parameters, media
+from entrypoints.http import filter_body, list_parameters, media, shown
 from entrypoints.http.answers import json_response, page_response, streamed_lines
 from entrypoints.http.body import read_body
 from entrypoints.http.call import Call
 from entrypoints.http.parameters import only, pairs_of, singles, word
-from entrypoints.http.resource import Resource
 
 AGGREGATE = ("group_by", "metrics", "consistency", "from_date", "to_date")
 EXPORT = ("format", "from_date", "to_date")
@@ -32,6 +31,7 @@ async def query(call: Call) -> web.Response:
     collection, visible = call.resource.collection, call.services.query.visible
     where, pairs = filter_body.read(collection, await read_body(call, call.services.bodies))
     asked = list_parameters.parse(collection, pairs, where)
+    shown.check(call, collection, asked.query.filter, asked.query.sort, asked.fields or ())
     asked = await list_parameters.located(collection, asked, lambda key: visible(collection, key))
     found = await call.services.query.find(collection, asked.query, strong=asked.strong, lookup=call.lookup)
     return page_response(call, asked, found, linked=False)
@@ -44,6 +44,7 @@ async def aggregate(call: Call) -> web.Response:
     field = _grouped(collection, control.get("group_by"))
     word(control, "metrics", ("count",))
     where = And(list_parameters.terms(collection, pairs, AGGREGATE))
+    shown.check(call, collection, where, (), (field,))
     lookup = call.lookup
     if word(control, "consistency", ("eventual", "strong")) == "strong":
         await call.services.query.settle(collection)
@@ -60,15 +61,16 @@ async def export(call: Call) -> web.StreamResponse:
     control = singles([pair for pair in pairs if pair[0] in EXPORT], EXPORT)
     form = word(control, "format", tuple(_MEDIA))
     where = And(list_parameters.terms(collection, pairs, EXPORT))
+    shown.check(call, collection, where, ())
     await call.services.query.settle(collection)
-    lines = FORMATS[form](collection)
-    portions = _lines(call.resource, lines, call.services.query.scan(collection, where))
+    lines = FORMATS[form](collection, shown.fields_for(call, call.resource))
+    portions = _lines(call, lines, call.services.query.scan(collection, where))
     return await streamed_lines(call, _MEDIA[form], lines.head, portions)
 
 
-async def _lines(resource: Resource, lines: Lines, portions: AsyncIterator[Sequence[Record]]) -> AsyncIterator[bytes]:
+async def _lines(call: Call, lines: Lines, portions: AsyncIterator[Sequence[Record]]) -> AsyncIterator[bytes]:
     async for records in portions:
-        yield lines.of([msgspec.json.encode(resource.wire.document(record)) for record in records])
+        yield lines.of([msgspec.json.encode(shown.document(call, record)) for record in records])
 
 
 def _grouped(collection: Collection, name: str | None) -> str:

@@ -17,7 +17,7 @@ from domain.model.receipts import Receipt
 from domain.model.records import Record
 from domain.services import strict_json
 from domain.services.query_rules import checked_key
-from entrypoints.http import acks, idempotency, list_parameters, media, preconditions
+from entrypoints.http import acks, idempotency, list_parameters, media, preconditions, shown
 from entrypoints.http.answers import json_response, page_response
 from entrypoints.http.body import read_body
 from entrypoints.http.call import Call
@@ -77,7 +77,7 @@ async def create(call: Call) -> web.Response:
             "ETag": preconditions.quoted(record.tag),
             "Location": f"{call.request.rel_url.raw_path}/{quote(record.key, safe='')}",
         }
-        return idempotency.marked(json_response(call.resource.wire.document(record), 201, headers), attempt)
+        return idempotency.marked(json_response(shown.document(call, record), 201, headers), attempt)
 
 
 async def _each_judged(call: Call, change: Callable[..., Awaitable[Sequence[ChangeResult]]]) -> web.Response:
@@ -108,7 +108,7 @@ async def get(call: Call) -> web.Response:
     record = await call.services.query.get(call.resource.collection, key_of(call), call.lookup)
     if preconditions.is_unchanged(call.request, record.tag):
         return not_modified(record.tag)
-    return json_response(call.resource.wire.document(record), headers={"ETag": preconditions.quoted(record.tag)})
+    return json_response(shown.document(call, record), headers={"ETag": preconditions.quoted(record.tag)})
 
 
 async def behind_receipt(call: Call) -> None:
@@ -134,7 +134,7 @@ async def patched(call: Call, change: Callable[..., Awaitable[Record]]) -> web.R
         with _of_one():
             record = await change(key, body, if_match=tags, origin=call.origin, attempt=attempt)
         tag = {"ETag": preconditions.quoted(record.tag)}
-        return idempotency.marked(json_response(call.resource.wire.document(record), headers=tag), attempt)
+        return idempotency.marked(json_response(shown.document(call, record), headers=tag), attempt)
 
 
 async def delete(call: Call) -> web.Response:
@@ -152,6 +152,7 @@ async def list_asked(call: Call, *fixed: Condition) -> ListRequest:
     """The list that the parameters ask for. Raises InvalidParameter, InvalidCursor."""
     collection, visible = call.resource.collection, call.services.query.visible
     asked = list_parameters.parse(collection, pairs_of(call.request), *fixed)
+    shown.check(call, collection, asked.query.filter, asked.query.sort, asked.fields or ())
     return await list_parameters.located(collection, asked, lambda key: visible(collection, key))
 
 

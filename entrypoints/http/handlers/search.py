@@ -8,6 +8,7 @@ import msgspec
 from aiohttp import web
 
 from domain.errors import InvalidParameter
+from domain.model.access import Right
 from domain.model.collections import Collection
 from domain.model.query import And
 from domain.model.search import (
@@ -22,9 +23,10 @@ from domain.model.search import (
 )
 from domain.model.translation import TASKS
 from domain.services.search import Found
-from entrypoints.http import list_parameters
+from entrypoints.http import list_parameters, shown
 from entrypoints.http.answers import json_response
 from entrypoints.http.call import Call
+from entrypoints.http.door import require
 from entrypoints.http.parameters import only, pairs_of, singles, whole, word
 from entrypoints.http.wire import Document
 
@@ -38,8 +40,10 @@ async def find(call: Call) -> web.Response:
     pairs = pairs_of(call.request)
     control = singles([pair for pair in pairs if pair[0] in CONTROLS], CONTROLS)
     collection = call.services.registry.collection(control.get("collection", TASKS.name))
+    require(call, Right.READ, collection.name)
     terms = list_parameters.terms(collection, pairs, CONTROLS)
     query = _query(collection, control, And(terms))
+    shown.check(call, collection, query.filter, (), query.facets)
     strong = word(control, "consistency", ("eventual", "strong")) == "strong"
     found = await call.services.searching.service.find(collection, query, strong=strong)
     return json_response(_page(call, collection, query, found))
@@ -72,9 +76,9 @@ def _query(collection: Collection, control: Mapping[str, str], where: And) -> Se
 
 
 def _page(call: Call, collection: Collection, query: SearchQuery, found: Found) -> Document:
-    wire, result = call.resources[collection.name].wire, found.result
+    resource, result = call.resources[collection.name], found.result
     page: Document = {
-        "items": [_item(hit, wire.document(record), query.highlight) for hit, record in found.items],
+        "items": [_item(hit, shown.document(call, record, resource), query.highlight) for hit, record in found.items],
         "page_size": query.limit,
         "total": result.total,
         "total_exact": result.total_exact,

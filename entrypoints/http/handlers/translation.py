@@ -11,7 +11,7 @@ from aiohttp import web
 from domain.model.query import Condition, Operator
 from domain.model.records import Record
 from domain.services.query_rules import checked_key
-from entrypoints.http import preconditions, wire
+from entrypoints.http import preconditions, shown, wire
 from entrypoints.http.answers import json_response, page_response, streamed_response
 from entrypoints.http.call import Call
 from entrypoints.http.handlers.records import behind_receipt, key_of, list_asked, not_modified
@@ -28,7 +28,7 @@ async def session_detail(call: Call) -> web.Response:
     tag = f"{session.tag}.{zlib.crc32(msgspec.json.encode(tasks)):x}"
     if preconditions.is_unchanged(call.request, tag):
         return not_modified(tag)
-    document = call.resource.wire.document(session) | {"tasks": tasks}
+    document = shown.document(call, session) | {"tasks": tasks}
     return json_response(document, headers={"ETag": preconditions.quoted(tag)})
 
 
@@ -54,7 +54,7 @@ async def restore(call: Call) -> web.StreamResponse:
     only(call.request)
     restored = await call.services.recovery.restore(key_of(call))
     head = {
-        "session": call.resource.wire.document(restored.session),
+        "session": shown.document(call, restored.session),
         "statistics": wire.progress(restored.progress),
         "restored_at": wire.instant(restored.restored_at),
         "lease": None,

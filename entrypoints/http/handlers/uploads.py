@@ -10,7 +10,7 @@ from aiohttp import web
 from domain.errors import MethodNotAllowed, PayloadTooLarge
 from domain.model.uploads import UploadState
 from domain.services.uploads import UploadService
-from entrypoints.http import preconditions, tus
+from entrypoints.http import preconditions, shown, tus
 from entrypoints.http.answers import json_response
 from entrypoints.http.call import Call
 from entrypoints.http.handlers.files import kept
@@ -86,7 +86,7 @@ async def complete_upload(call: Call) -> web.Response:
     with call.services.filing.uploads.one():
         record = await uploads.complete(_id(call), origin=call.origin)
     headers = {"ETag": preconditions.quoted(record.tag), "Content-Location": _place(record.key)}
-    return json_response(call.resource.wire.document(record), headers=headers)
+    return json_response(shown.document(call, record), headers=headers)
 
 
 async def end_upload(call: Call) -> web.Response:

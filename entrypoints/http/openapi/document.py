@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from domain.errors import PersistenceError
+from domain.errors import MissingScope, PersistenceError, Unauthenticated
 from domain.model.built_in import BUILT_IN
 from domain.model.collections import Collection
 from domain.model.files import CHANGEABLE, FILES
@@ -20,7 +20,7 @@ from entrypoints.http.handlers import lists, records
 from entrypoints.http.idempotency import REPLAYED
 from entrypoints.http.link_request import LinkToGet, LinkToPut
 from entrypoints.http.media import JSON, NDJSON, OCTETS
-from entrypoints.http.openapi import parameters, shapes
+from entrypoints.http.openapi import keys, parameters, shapes
 from entrypoints.http.openapi.operation import ANY, Handler, Operation, Problems, Schema
 from entrypoints.http.openapi.operations import OPERATIONS
 from entrypoints.http.openapi.problems import example_of
@@ -59,13 +59,15 @@ _EXAMPLES: dict[str, Document] = msgspec.json.decode(Path(__file__).with_name("e
 _DESCRIPTION = """\
 Durable in milliseconds, written in bulk, nothing lost. A batch is acknowledged with `202` when it would survive a power
 loss; its receipt tells what became of it. Errors are problem documents (RFC 9457) with a stable `code` and a cure. An
-unknown parameter, field or operator is an error that names it. Every GET also answers HEAD; bodies may be gzip."""
+unknown parameter, field or operator is an error that names it. Every GET also answers HEAD; bodies may be gzip. Where
+`auth.mode` asks for keys, an operation needs the scope that its `security` names, for its collection or bare."""
 _TAGS = {
     "records": "Batches in, single records and lists out.",
     "recovery": "Interrupted sessions, and how to go on with them.",
     "files": "Content of any type and size, its ranges, and what is known of it.",
     "receipts": "What became of an acknowledged batch.",
     "dead letters": "Records that a backend refused: repair and replay them, or purge them.",
+    "keys": "Who is let in.",
     "system": "The service about itself.",
     "about": "Probes, metrics, problems explained.",
 }
@@ -90,6 +92,7 @@ _HEADERS: dict[str, Document] = {
     "Upload-Length": {"description": "How many there will be.", "schema": {"type": "string"}},
     "Upload-Expires": {"description": "When it is forgotten, if nothing more comes.", "schema": {"type": "string"}},
     "Content-Location": {"description": "The file that it has become.", "schema": {"type": "string"}},
+    "WWW-Authenticate": {"description": "How to authenticate (RFC 6750).", "schema": {"type": "string"}},
     "X-Request-Id": {"description": "The caller's own, or a new one.", "schema": {"type": "string"}},
 }
 
@@ -111,7 +114,13 @@ def document(version: str) -> Document:
         },
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": paths,
-        "components": {"schemas": _schemas(), "examples": _problem_examples(), "headers": _HEADERS},
+        "components": {
+            "schemas": _schemas(),
+            "examples": _problem_examples(),
+            "headers": _HEADERS,
+            "responses": {str(status): _refusal(status, [kind]) for status, kind in _SAME.items()},
+            "securitySchemes": keys.SCHEMES,
+        },
     }
 
 
@@ -141,14 +150,19 @@ def _operation(route: Route) -> Document:
         "summary": _summary(route.handler),
         "parameters": [*_places(route, collection), *_parameters(row, collection)],
     }
-    if row.bodies and collection:
+    if row.bodies:
         found["requestBody"] = _body(row, collection, example)
     if row.optional_body:
         content = {
             JSON: {"schema": _FREE[row.optional_body]} | ({"example": example["body"]} if "body" in example else {})
         }
         found["requestBody"] = {"required": False, "content": content}
-    return found | {"responses": dict(sorted((answers | _refusals((*ANY, *row.problems))).items()))}
+    found["security"] = keys.security(route)
+    return found | {"responses": dict(sorted((answers | _refusals(_problems(route))).items()))}
+
+
+def _problems(route: Route) -> Problems:
+    return (*ANY, *keys.refusals(route), *OPERATIONS[route.handler].problems)
 
 
 def _collection(route: Route) -> Collection | None:
@@ -171,7 +185,7 @@ def _parameters(row: Operation, collection: Collection | None) -> list[Document]
     return [*named, *row.parameters, *([parameters.CACHE_CONTROL] if row.cached else [])]
 
 
-def _body(row: Operation, collection: Collection, example: Document) -> Document:
+def _body(row: Operation, collection: Collection | None, example: Document) -> Document:
     content = {}
     for media, part in row.bodies.items():
         content[media] = {"schema": _schema(part, collection)}
@@ -212,7 +226,10 @@ def _refusals(problems: Problems) -> dict[str, Document]:
     by_status: dict[int, list[type[PersistenceError]]] = {}
     for kind in dict.fromkeys(problems):
         by_status.setdefault(status_of(kind), []).append(kind)
-    return {str(status): _refusal(status, kinds) for status, kinds in by_status.items()}
+    return {
+        str(status): {"$ref": f"#/components/responses/{status}"} if status in _SAME else _refusal(status, kinds)
+        for status, kinds in by_status.items()
+    }
 
 
 def _refusal(status: int, kinds: Iterable[type[PersistenceError]]) -> Document:
@@ -224,12 +241,13 @@ def _refusal(status: int, kinds: Iterable[type[PersistenceError]]) -> Document:
     examples = {code: {"$ref": f"#/components/examples/{code}"} for code in codes}
     return {
         "description": " ".join(f"`{kind.code}`: {title_of(kind)}." for kind in kinds),
-        "headers": _headers("X-Request-Id", *(["Retry-After"] if status in _LATER else [])),
+        "headers": _headers("X-Request-Id", *_MORE.get(status, ())),
         "content": {PROBLEM: {"schema": schema, "examples": examples}},
     }
 
 
-_LATER = (409, 429, 503)  # of the first, what is in progress
+_SAME: dict[int, type[PersistenceError]] = {401: Unauthenticated, 403: MissingScope}  # wherever they are answered
+_MORE = dict.fromkeys((409, 429, 503), ("Retry-After",)) | dict.fromkeys((401, 403), ("WWW-Authenticate",))
 _SPECIAL = {"detail": "SessionDetail", "restored": "Restored", "link": "LinkWanted"}
 
 
@@ -242,6 +260,7 @@ def _schemas() -> dict[str, Document]:
         found |= schemas_of(collection, is_sent=name in _SENT, is_changed=name in _CHANGED, is_created=name in _CREATED)
     found |= changes_of(FILES, CHANGEABLE)
     answered = [schema for row in OPERATIONS.values() for schema in (row.answer, *row.also.values())]
+    answered += [part for row in OPERATIONS.values() for part in row.bodies.values()]
     types = [*{schema: None for schema in answered if isinstance(schema, type)}, shapes.Problem]
     types += [shapes.Progress, LinkToGet, LinkToPut]
     _, components = msgspec.json.schema_components(types, ref_template=_REF)
@@ -275,5 +294,5 @@ def _translation(found: dict[str, Document]) -> dict[str, Document]:
 
 
 def _problem_examples() -> dict[str, Document]:
-    used = {kind.code for row in OPERATIONS.values() for kind in (*ANY, *row.problems)}
+    used = {kind.code for route in ROUTES if route.handler in OPERATIONS for kind in _problems(route)}
     return {kind.code: {"summary": title_of(kind), "value": example_of(kind)} for kind in kinds() if kind.code in used}

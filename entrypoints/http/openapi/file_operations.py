@@ -37,7 +37,7 @@ _RESUMABLE: Problems = (
 FILE_OPERATIONS: Mapping[Handler, Operation] = {
     files.create_file: Operation(
         tag="files",
-        answer="record",
+        answer="changed",
         status=201,
         headers=("Location", "ETag"),
         bodies={OCTETS: "binary", FORM: "form"},
@@ -46,9 +46,9 @@ FILE_OPERATIONS: Mapping[Handler, Operation] = {
     ),
     files.put_file: Operation(
         tag="files",
-        answer="record",
+        answer="changed",
         status=201,
-        also={200: "record"},
+        also={200: "changed"},
         headers=("Location", "ETag"),
         bodies={OCTETS: "binary"},
         parameters=(
@@ -61,7 +61,7 @@ FILE_OPERATIONS: Mapping[Handler, Operation] = {
     ),
     files.patch_file: Operation(
         tag="files",
-        answer="record",
+        answer="changed",
         headers=("ETag", idempotency.REPLAYED),
         bodies={MERGE_PATCH: "changes", JSON: "changes"},
         parameters=(parameters.IF_MATCH, parameters.IDEMPOTENCY_KEY),
@@ -107,7 +107,7 @@ FILE_OPERATIONS: Mapping[Handler, Operation] = {
     ),
     uploads.complete_upload: Operation(
         tag="files",
-        answer="record",
+        answer="changed",
         headers=("Tus-Resumable", "ETag", "Content-Location"),
         problems=(errors.UploadIncomplete, errors.RecordNotFound, *_RESUMABLE),
     ),

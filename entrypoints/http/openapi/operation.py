@@ -74,7 +74,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     also: Mapping[int, Schema] = {}  # other good answers, by status
     page: bool = False  # also an HTML page, for people
     headers: tuple[str, ...] = ()  # of the answer
-    bodies: Mapping[str, str] = {}  # the collection's part by media type
+    bodies: Mapping[str, Schema] = {}  # by media type: a type, or a part of the collection
     optional_body: str | None = None  # JSON that may be left out, as a free schema
     accepted: bool = False  # may answer 202 with the same shape
     list: bool = False  # takes the parameters of lists

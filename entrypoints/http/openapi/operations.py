@@ -9,6 +9,7 @@ from entrypoints.http import idempotency
 from entrypoints.http.handlers import (
     dead_letters,
     documents,
+    keys,
     lists,
     probes,
     receipts,
@@ -18,6 +19,7 @@ from entrypoints.http.handlers import (
     translation,
 )
 from entrypoints.http.media import JSON, MERGE_PATCH, NDJSON
+from entrypoints.http.openapi import keys as described
 from entrypoints.http.openapi import parameters, shapes
 from entrypoints.http.openapi import search as searches
 from entrypoints.http.openapi.file_operations import FILE_OPERATIONS
@@ -88,7 +90,7 @@ OPERATIONS: Mapping[Handler, Operation] = {
     ),
     records.create: Operation(
         tag="records",
-        answer="record",
+        answer="changed",
         status=201,
         headers=("Location", "ETag", idempotency.REPLAYED),
         parameters=(parameters.IDEMPOTENCY_KEY,),
@@ -106,7 +108,7 @@ OPERATIONS: Mapping[Handler, Operation] = {
     ),
     records.patch: Operation(
         tag="records",
-        answer="record",
+        answer="changed",
         headers=("ETag", idempotency.REPLAYED),
         bodies={MERGE_PATCH: "changes", JSON: "changes"},
         parameters=(parameters.IF_MATCH, parameters.IDEMPOTENCY_KEY),
@@ -213,6 +215,24 @@ OPERATIONS: Mapping[Handler, Operation] = {
         problems=(errors.UnknownCollection, *STATE),
     ),
     **FILE_OPERATIONS,
+    keys.find: Operation(tag="keys", answer=described.ApiKeys, problems=BACKEND),
+    keys.create: Operation(
+        tag="keys",
+        answer=described.MadeKey,
+        status=201,
+        headers=("Location",),
+        bodies={JSON: described.KeyWanted},
+        problems=(*READING, errors.AbilityMissing, *BACKEND),
+    ),
+    keys.revoke: Operation(
+        tag="keys", status=204, problems=(errors.KeyNotFound, errors.WriteConflict, errors.AbilityMissing, *BACKEND)
+    ),
+    keys.rotate: Operation(
+        tag="keys",
+        answer=described.MadeKey,
+        parameters=(described.OVERLAP,),
+        problems=(errors.KeyNotFound, errors.WriteConflict, errors.AbilityMissing, *BACKEND),
+    ),
     system.info: Operation(tag="system", answer=shapes.Info),
     system.health: Operation(tag="system", answer=shapes.Health),
     system.stats: Operation(cached=True, tag="system", answer=shapes.Statistics, problems=BACKEND),

@@ -23,6 +23,7 @@ def names_of(collection: Collection) -> dict[str, str]:
         "new": f"New{noun}",
         "question": f"{noun}Query",
         "changes_batch": f"{noun}ChangesBatch",
+        "changed": f"Changed{noun}",
     }
 
 
@@ -48,8 +49,10 @@ def schemas_of(
 
 def _answered(collection: Collection, names: dict[str, str]) -> dict[str, Document]:
     answered = {field.name: _stored(field) for field in collection.fields} | {REVISION: _REVISION}
+    always = [field.name for field in collection.fields if not field.sensitive]
+    lacking = " Sensitive fields are absent without the scope `pii`." if len(always) < len(collection.fields) else ""
     return {
-        names["record"]: _object(f"A {collection.noun} as it is stored.", answered, list(answered)),
+        names["record"]: _object(f"A {collection.noun} as it is stored.{lacking}", answered, [*always, REVISION]),
         names["selection"]: _object(f"A {collection.noun}, or the `fields` of it that were asked for.", answered, []),
         names["page"]: _page(names["selection"]),
     }
@@ -66,9 +69,15 @@ def _taken(collection: Collection, names: dict[str, str]) -> dict[str, Document]
 
 
 def changes_of(collection: Collection, fields: Sequence[str]) -> dict[str, Document]:
-    """The schema of what may be changed of a record, by its name."""
+    """The schemas of what may be changed of a record, and of the answer to that, by name."""
     changes = {name: _changed(collection.by_name[name]) for name in fields} | {collection.key: _KEY}
-    return {names_of(collection)["changes"]: _object(_CHANGES, changes, [])}
+    names, times = names_of(collection), {"type": "string", "format": "date-time"}
+    outline = {collection.key: _KEY, "created_at": times, "updated_at": times, REVISION: _REVISION}
+    bare = _object("Which one it is, for who may write and not read.", outline, list(outline))
+    return {
+        names["changes"]: _object(_CHANGES, changes, []),
+        names["changed"]: {"anyOf": [{"$ref": f"#/components/schemas/{names['record']}"}, bare]},
+    }
 
 
 def question_of(collection: Collection) -> dict[str, Document]:

@@ -51,6 +51,7 @@ class Problem(Shape, frozen=True, kw_only=True):
     errors: Annotated[list[Fault], Meta(max_length=100)] | UnsetType = UNSET
     accepted: Annotated[int, Meta(ge=0, description="Records of an NDJSON body that stay.")] | UnsetType = UNSET
     receipt: Annotated[str | None, Meta(description="Of the records that stay.")] | UnsetType = UNSET
+    scope: Annotated[str, Meta(description="Which the caller lacks.")] | UnsetType = UNSET
     current: Annotated[dict[str, Any], Meta(description="The stored record.")] | UnsetType = UNSET
 
 

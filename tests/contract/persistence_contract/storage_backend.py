@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.model.built_in import BUILT_IN
+from domain.model.built_in import STORED
 from domain.model.collections import Collection, Field, FieldType
 from domain.model.query import Query, Sort
 from domain.model.records import Record, Verdict, WriteResult, greater
@@ -237,7 +237,7 @@ def plainly_largest(field: Field) -> list[str | int | None]:
     return ["x" * field.max_chars, "🌍" * field.max_chars]
 
 
-@pytest.mark.parametrize("collection", BUILT_IN, ids=lambda collection: collection.name)
+@pytest.mark.parametrize("collection", STORED, ids=lambda collection: collection.name)
 async def test_every_fields_maximum_is_stored_and_read_back(backend, collection: Collection):
     sent = []
     for position, field in enumerate(collection.data_fields):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import io
 import json
 from collections.abc import AsyncIterator
@@ -12,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 
@@ -29,7 +28,6 @@ from adapters.system.ids import SystemIds
 from domain.model.built_in import BUILT_IN
 from domain.model.observations import Observation
 from domain.model.policies import BufferPolicy
-from domain.services.access import Access
 from domain.services.buffer import BufferManager
 from domain.services.changes import ChangeService
 from domain.services.counted_log import CountedLog
@@ -49,6 +47,7 @@ from domain.services.search_feed import READER
 from domain.services.trail import Trail
 from entrypoints.backends import Backends
 from entrypoints.caching import CachedReads
+from entrypoints.credentials import Credentials
 from entrypoints.filing import Filing
 from entrypoints.holds import Holds
 from entrypoints.http.app import create_app
@@ -57,7 +56,7 @@ from entrypoints.http.server import HttpServer
 from entrypoints.http.services import About, Services
 from entrypoints.limiting import Limiting
 from entrypoints.searching import Searching
-from entrypoints.sections import ConfiguredBackend, ObjectSettings, QuotaSettings
+from entrypoints.sections import AuthSettings, ConfiguredBackend, ObjectSettings, QuotaSettings
 from entrypoints.settings import Settings
 from ports.backend_type import BackendSettings, BackendType
 
@@ -112,6 +111,11 @@ class Running:
     async def get(self, path: str, **options: Any) -> tuple[int, Any, aiohttp.ClientResponse]:
         return await self.ask("GET", path, **options)
 
+    async def key(self, *scopes: str, **more: Any) -> dict[str, str]:
+        """The header that shows a new key."""
+        _, text = await self.services.credentials.keys.create("a test", scopes, by="test", **more)
+        return {"X-API-Key": str(text)}
+
     async def stored(self) -> int:
         """Records of both collections after a flush."""
         await self.services.flush.flush(BUILT_IN, 5.0)
@@ -144,8 +148,8 @@ async def running(
     objects: Any = None,
     limits: ObjectSettings = LIMITS,
     index: Any = None,
-    access: Access | None = None,
     quotas: QuotaSettings = QuotaSettings(),  # noqa: B008  # frozen
+    auth: Literal["off", "keys"] = "off",
     **server: Any,
 ) -> AsyncIterator[Running]:
     """A service for one test; ``index``: False for none."""
@@ -153,9 +157,9 @@ async def running(
     backend = backend or MemoryBackend()
     objects = objects or MemoryObjectStore(SystemClock())
     index = MemorySearchIndex() if index is None else index or None
-    services, log, letters = build(policy, bodies or Bodies(), backend, observed, objects, limits, index, quotas)
-    services = dataclasses.replace(services, access=access) if access else services
+    services, log, letters = build(policy, bodies or Bodies(), backend, observed, objects, limits, index, quotas, auth)
     http = HttpServer(partial(create_app, services), port=0, finish_seconds=1.0, **server)
+    await services.credentials.open()
     await services.buffer.start()
     await services.flush.start()
     await http.open()
@@ -168,6 +172,7 @@ async def running(
         await services.buffer.stop()
         await services.flush.stop(1.0)
         await services.cache.close()
+        await services.credentials.close()
         await log.close()
 
 
@@ -180,10 +185,12 @@ def build(
     limits: ObjectSettings,
     index: Any,
     quotas: QuotaSettings,
+    auth: Literal["off", "keys"],
 ) -> tuple[Services, MemoryWriteBuffer, MemoryDeadLetters]:
     clock, schemas, receipts = SystemClock(), Schemas(BUILT_IN), MemoryReceipts()
     given = BackendType(BackendSettings, lambda *_: backend, alone=True)
-    settings = Settings(backends={"main": ConfiguredBackend("memory", given, BackendSettings())}, quotas=quotas)
+    configured = {"main": ConfiguredBackend("memory", given, BackendSettings())}
+    settings = Settings(backends=configured, auth=AuthSettings(mode=auth), quotas=quotas)
     backends = Backends(settings, BUILT_IN, observed, clock)
     registry = backends.registry
     readers = ("primary", READER) if index else ("primary",)
@@ -210,7 +217,7 @@ def build(
     query = QueryService(registry, buffer, flush, policy, caching=cache.caching)
     changes = ChangeService(registry, schemas, buffer, flush, query, receipts, policy, clock)
     services = Services(
-        access=Access(),
+        credentials=Credentials(settings, observed, SystemIds(), clock),
         limiting=Limiting(settings, observed, clock),
         backends=backends,
         registry=registry,

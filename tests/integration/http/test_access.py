@@ -2,50 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
+from yarl import URL
 
-from domain.errors import Unauthenticated
-from domain.model.access import Principal, PrincipalKind
 from domain.model.observations import RequestServed
-from domain.services.access import Access
 from tests.integration.http.running import API, Running, running, task
 
-KEYS = {
-    "ps_reader.1": frozenset({"read"}),
-    "ps_writer.1": frozenset({"write:translation_tasks"}),
-    "ps_tasks.1": frozenset({"read:translation_tasks"}),
-    "ps_admin.1": frozenset({"admin"}),
-}
 TASKS, SESSIONS = f"{API}/tasks", f"{API}/sessions"
-
-
-class Ring:
-    """The keys of this test."""
-
-    def knows(self, credential: str) -> bool:
-        return credential.startswith("ps_")
-
-    async def principal(self, credential: str) -> Principal:
-        if credential not in KEYS:
-            raise Unauthenticated
-        return Principal(kind=PrincipalKind.KEY, id=credential[3:-2], scopes=KEYS[credential])
-
-
-def guarding() -> Access:
-    """A door that knows these keys."""
-    return Access([Ring()])
 
 
 @pytest.fixture
 async def guarded() -> AsyncIterator[Running]:
-    async with running(access=guarding()) as service:
+    async with running(auth="keys") as service:
         yield service
-
-
-def shown(key: str) -> dict[str, str]:
-    return {"X-API-Key": key}
 
 
 async def test_without_a_credential_only_the_two_probes_are_answered(guarded: Running) -> None:
@@ -65,7 +38,7 @@ async def test_an_unknown_address_answers_a_stranger_like_a_known_one(guarded: R
         del body["request_id"], body["instance"]
     assert known == unknown == method
     assert one.headers.keys() == other.headers.keys()
-    assert (await guarded.get("/api/v1/secret-plans", headers=shown("ps_reader.1")))[0] == 404
+    assert (await guarded.get("/api/v1/secret-plans", headers=await guarded.key("read")))[0] == 404
 
 
 async def test_who_is_refused_is_told_before_their_body_is_read(guarded: Running) -> None:
@@ -77,73 +50,144 @@ async def test_who_is_refused_is_told_before_their_body_is_read(guarded: Running
     assert b"connection: close" in answer.lower()
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"X-API-Key": "ps_nobody.1"},
-        {"X-API-Key": "reader"},
-        {"X-API-Key": ""},
-        {"Authorization": "Basic cHNfcmVhZGVyLjE6"},
-        {"Authorization": "ps_reader.1"},
-        {"Authorization": "Bearer ps_reader.1", "X-API-Key": "ps_reader.1"},
-        {"Cookie": "X-API-Key=ps_reader.1; api_key=ps_reader.1"},
-    ],
-    ids=str,
-)
-async def test_what_is_no_credential_lets_nobody_in(guarded: Running, headers: dict[str, str]) -> None:
-    assert (await guarded.get(TASKS, headers=headers))[0] == 401
+FORMS = {
+    "another secret": lambda key: {"X-API-Key": key[:-43] + "A" * 43},
+    "one character less": lambda key: {"X-API-Key": key[:-1]},
+    "another last character": lambda key: {"X-API-Key": key[:-1] + ("A" if key[-1] != "A" else "B")},
+    "another first character": lambda key: {
+        "X-API-Key": key.replace(".A", ".B") if ".A" in key else key[:20] + "A" + key[21:]
+    },
+    "an id of nobody": lambda key: {"X-API-Key": f"ps_{'a' * 16}.{key[-43:]}"},
+    "the secret alone": lambda key: {"X-API-Key": key[-43:]},
+    "nothing": lambda _: {"X-API-Key": ""},
+    "a password": lambda key: {"Authorization": "Basic " + base64.b64encode(f"key:{key}".encode()).decode()},
+    "no scheme": lambda key: {"Authorization": key},
+    "two credentials": lambda key: {"Authorization": f"Bearer {key}", "X-API-Key": key},
+    "a cookie": lambda key: {"Cookie": f"X-API-Key={key}; api_key={key}"},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_what_is_no_credential_lets_nobody_in(guarded: Running, form: str) -> None:
+    key = (await guarded.key("read"))["X-API-Key"]
+    status, body, _ = await guarded.get(TASKS, headers=FORMS[form](key))
+    assert (status, body["detail"]) == (401, "The request has no valid credential.")
 
 
 async def test_a_key_is_also_taken_as_a_bearer_token(guarded: Running) -> None:
-    assert (await guarded.get(TASKS, headers={"Authorization": "bearer ps_reader.1"}))[0] == 200
+    key = (await guarded.key("read"))["X-API-Key"]
+    assert (await guarded.get(TASKS, headers={"Authorization": f"bearer {key}"}))[0] == 200
 
 
-@pytest.mark.parametrize("query", ["api_key=ps_reader.1", "access_token=x", "status=pending&note=ps_reader%2E1"])
-async def test_a_key_in_the_address_is_an_error_that_does_not_repeat_it(guarded: Running, query: str) -> None:
-    for headers in ({}, shown("ps_reader.1")):
-        status, body, _ = await guarded.get(f"{TASKS}?{query}", headers=headers)
+@pytest.mark.parametrize("query", ["api_key=x", "access_token=x", "status=pending&user_id={key}", "user_id={coded}"])
+async def test_a_key_in_the_address_is_an_error_that_nothing_repeats(guarded: Running, query: str) -> None:
+    head = await guarded.key("read")
+    key = head["X-API-Key"]
+    for headers in ({}, head):
+        asked = query.format(key=key, coded=key.replace(".", "%2E").replace("_", "%5f"))
+        status, body, _ = await guarded.get(URL(f"{TASKS}?{asked}", encoded=True), headers=headers)
         assert (status, body["code"]) == (400, "credential_in_address")
-        assert b"reader" not in guarded.last
+        assert key[3:19].encode() not in guarded.last
+    assert (await guarded.get(f"{SESSIONS}/{key}", headers=head))[0] == 400
+    assert key[3:19] not in str(guarded.observed.of(RequestServed))
 
 
 async def test_a_scope_for_one_collection_opens_that_one_alone(guarded: Running) -> None:
-    assert (await guarded.get(TASKS, headers=shown("ps_tasks.1")))[0] == 200
-    status, body, response = await guarded.get(SESSIONS, headers=shown("ps_tasks.1"))
+    assert (await guarded.get(TASKS, headers=await guarded.key("read:translation_tasks")))[0] == 200
+    status, body, response = await guarded.get(SESSIONS, headers=await guarded.key("read:translation_tasks"))
     assert (status, body["code"], body["scope"]) == (403, "missing_scope", "read:translation_sessions")
     assert 'error="insufficient_scope"' in response.headers["WWW-Authenticate"]
 
 
 async def test_reading_writing_and_ruling_are_three_rights(guarded: Running) -> None:
     answers = {}
-    for key in ("reader", "writer", "admin"):
-        head = shown(f"ps_{key}.1")
+    for scope in ("read", "write:translation_tasks", "admin"):
+        head = await guarded.key(scope)
         written = await guarded.ask("POST", f"{TASKS}/batch", json={"tasks": [task()]}, headers=head)
         read = await guarded.get(TASKS, headers=head)
         ruled = await guarded.get("/api/v1/system/info", headers=head)
-        answers[key] = (written[0], read[0], ruled[0])
-    assert answers == {"reader": (403, 200, 403), "writer": (202, 403, 403), "admin": (403, 403, 200)}
+        answers[scope] = (written[0], read[0], ruled[0])
+    assert answers == {"read": (403, 200, 403), "write:translation_tasks": (202, 403, 403), "admin": (403, 403, 200)}
 
 
 async def test_a_restore_needs_both_collections_that_it_shows(guarded: Running) -> None:
-    _, body, _ = await guarded.ask("POST", f"{API}/recovery/restore/s1", headers=shown("ps_tasks.1"))
+    _, body, _ = await guarded.ask(
+        "POST", f"{API}/recovery/restore/s1", headers=await guarded.key("read:translation_tasks")
+    )
     assert body["scope"] == "read:translation_sessions"
 
 
 async def test_a_request_is_logged_with_who_asked(guarded: Running) -> None:
-    await guarded.get(TASKS, headers=shown("ps_reader.1"))
+    head = await guarded.key("read")
+    await guarded.get(TASKS, headers=head)
     await guarded.get(TASKS)
     served = guarded.observed.of(RequestServed)
     assert [(each.principal, each.endpoint, each.status) for each in served] == [
-        ("key:reader", TASKS, 200),
+        (f"key:{head['X-API-Key'][3:19]}", TASKS, 200),
         (None, TASKS, 401),
     ]
 
 
 async def test_one_caller_cannot_take_the_idempotency_key_of_another(guarded: Running) -> None:
-    KEYS["ps_second.1"] = KEYS["ps_writer.1"]
-    sent = {"Idempotency-Key": "once"}
-    first = await guarded.ask("POST", f"{TASKS}/batch", json={"tasks": [task()]}, headers=sent | shown("ps_writer.1"))
-    again = await guarded.ask("POST", f"{TASKS}/batch", json={"tasks": [task()]}, headers=sent | shown("ps_writer.1"))
-    other = await guarded.ask("POST", f"{TASKS}/batch", json={"tasks": []}, headers=sent | shown("ps_second.1"))
-    assert first[1]["receipt"] == again[1]["receipt"]
-    assert other[1]["code"] == "invalid_records"  # judged by itself: not the other's request with another body
+    one, other = await guarded.key("write"), await guarded.key("write")
+
+    async def sent(head: dict[str, str], *tasks: object) -> Any:
+        headers = head | {"Idempotency-Key": "once"}
+        return (await guarded.ask("POST", f"{TASKS}/batch", json={"tasks": tasks}, headers=headers))[1]
+
+    first, again = await sent(one, task()), await sent(one, task())
+    assert first["receipt"] == again["receipt"]
+    assert (await sent(other))["code"] == "invalid_records"  # judged by itself: no other body under the other's key
+
+
+async def test_what_a_receipt_tells_is_for_those_who_write_to_its_collection(guarded: Running) -> None:
+    writer = await guarded.key("write:translation_tasks")
+    _, taken, _ = await guarded.ask("POST", f"{TASKS}/batch", json={"tasks": [task()]}, headers=writer)
+    path = f"/api/v1/receipts/{taken['receipt']}"
+    assert (await guarded.get(path, headers=writer))[0] == 200
+    for scope in ("read", "write:users", "admin"):
+        status, body, _ = await guarded.get(path, headers=await guarded.key(scope))
+        assert (status, body["code"]) == (403, "missing_scope")
+
+
+async def test_a_search_needs_the_right_to_read_what_it_looks_into(guarded: Running) -> None:
+    head = await guarded.key("read:translation_tasks")
+    assert (await guarded.get("/api/v1/search?q=a", headers=head))[0] == 200
+    status, body, _ = await guarded.get("/api/v1/search?q=a&collection=translation_sessions", headers=head)
+    assert (status, body["scope"]) == (403, "read:translation_sessions")
+
+
+async def test_a_link_to_put_content_needs_the_right_to_write(guarded: Running) -> None:
+    wanted = {"method": "PUT", "size": 1, "sha256": "0" * 64}
+    path = "/api/v1/storage/files/f1/links"
+    status, body, _ = await guarded.ask("POST", path, json=wanted, headers=await guarded.key("read"))
+    assert (status, body.get("scope")) == (403, "write:files")
+
+
+async def test_the_right_to_rule_may_be_for_one_collection(guarded: Running) -> None:
+    head, buffers = await guarded.key("admin:translation_tasks"), "/api/v1/system/buffers"
+    assert (await guarded.ask("POST", f"{buffers}/translation_tasks/hold?seconds=1", headers=head))[0] == 200
+    for name in ("translation_sessions", "none", "%0d%0aX-Evil: 1"):
+        status, body, response = await guarded.ask("POST", f"{buffers}/{name}/hold", headers=head)
+        assert (status, body["code"]) == (403, "missing_scope")
+        assert "X-Evil" not in response.headers
+    assert (await guarded.get(buffers, headers=head))[0] == 403
+
+
+async def test_who_writes_and_may_not_read_is_not_shown_the_record(guarded: Running) -> None:
+    head = await guarded.key("write:translation_tasks")
+    await guarded.ask("POST", f"{TASKS}/batch?ack=stored", json={"tasks": [task("t1")]}, headers=head)
+    status, body, _ = await guarded.ask("PATCH", f"{TASKS}/t1", json={}, headers=head)
+    assert status == 200
+    assert sorted(body) == ["created_at", "revision", "task_id", "updated_at"]
+    _, body, _ = await guarded.ask("PATCH", f"{TASKS}/t1", json={}, headers=head | {"If-Match": '"0-0"'})
+    assert sorted(body["current"]) == ["created_at", "revision", "task_id", "updated_at"]
+
+
+async def test_no_answer_lets_other_origins_in(guarded: Running) -> None:
+    asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "GET"}
+    for headers in (asked, asked | await guarded.key("read")):
+        for method in ("GET", "OPTIONS"):
+            _, _, response = await guarded.ask(method, TASKS, headers=headers)
+            assert not [name for name in response.headers if name.lower().startswith("access-control-")]
+            assert "Set-Cookie" not in response.headers

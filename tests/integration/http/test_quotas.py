@@ -9,36 +9,36 @@ import pytest
 from entrypoints.http.body import Bodies
 from entrypoints.sections import QuotaSettings
 from tests.integration.http.running import API, Running, running, task
-from tests.integration.http.test_access import guarding, shown
 
 TASKS, SESSIONS = f"{API}/tasks", f"{API}/sessions"
 POLICY = QuotaSettings(anonymous_per_minute=5, key_per_minute=8, session_queries_per_minute=3)
-READER, WRITER = shown("ps_reader.1"), shown("ps_writer.1")
 
 
 @pytest.fixture
 async def metered() -> AsyncIterator[Running]:
-    async with running(access=guarding(), quotas=POLICY) as service:
+    async with running(auth="keys", quotas=POLICY) as service:
         yield service
 
 
 async def test_one_request_too_many_is_429_with_the_time_of_the_next_chance(metered: Running) -> None:
+    reader = await metered.key("read")
     for left in range(7, -1, -1):
-        status, _, response = await metered.get(TASKS, headers=READER)
+        status, _, response = await metered.get(TASKS, headers=reader)
         assert status == 200
         assert response.headers["RateLimit-Policy"] == '"key";q=8;w=60'
         assert response.headers["RateLimit"].startswith(f'"key";r={left};t=')
-    status, problem, response = await metered.get(TASKS, headers=READER)
+    status, problem, response = await metered.get(TASKS, headers=reader)
     assert (status, problem["code"]) == (429, "quota_exceeded")
     assert 0 < int(response.headers["Retry-After"]) <= 60
     assert response.headers["RateLimit"].startswith('"key";r=0;t=')
-    assert (await metered.get(TASKS, headers=shown("ps_tasks.1")))[0] == 200
+    assert (await metered.get(TASKS, headers=await metered.key("read")))[0] == 200
 
 
 async def test_batches_and_probes_are_not_counted(metered: Running) -> None:
+    writer = await metered.key("write")
     for number in range(12):
         status, _, response = await metered.ask(
-            "POST", f"{TASKS}/batch", json={"tasks": [task(f"t{number}")]}, headers=WRITER
+            "POST", f"{TASKS}/batch", json={"tasks": [task(f"t{number}")]}, headers=writer
         )
         assert status == 202
         assert "RateLimit" not in response.headers
@@ -46,24 +46,27 @@ async def test_batches_and_probes_are_not_counted(metered: Running) -> None:
 
 
 async def test_questions_about_one_session_are_few(metered: Running) -> None:
+    reader = await metered.key("read")
     asked = [f"{SESSIONS}/s1/tasks", f"{TASKS}?session_id=s1", f"{SESSIONS}/s1/tasks"]
     for path in asked:
-        status, _, response = await metered.get(path, headers=READER)
+        status, _, response = await metered.get(path, headers=reader)
         assert status == 200
         assert response.headers["RateLimit-Policy"] == '"session";q=3;w=60'
-    assert (await metered.get(f"{SESSIONS}/s1/tasks", headers=READER))[1]["code"] == "quota_exceeded"
-    assert (await metered.get(f"{SESSIONS}/s2/tasks", headers=READER))[0] == 200
+    assert (await metered.get(f"{SESSIONS}/s1/tasks", headers=reader))[1]["code"] == "quota_exceeded"
+    assert (await metered.get(f"{SESSIONS}/s2/tasks", headers=reader))[0] == 200
 
 
 async def test_who_guesses_keys_is_stopped_and_a_good_key_from_there_is_not(metered: Running) -> None:
-    statuses = [(await metered.get(TASKS, headers=shown(f"ps_guess.{n}")))[0] for n in range(7)]
+    reader = await metered.key("read")
+    statuses = [(await metered.get(TASKS, headers={"X-API-Key": f"ps_guess.{n}"}))[0] for n in range(7)]
     assert statuses == [401] * 5 + [429] * 2
     assert (await metered.get("/nowhere"))[0] == 429
-    assert (await metered.get(TASKS, headers=READER))[0] == 200
+    assert (await metered.get(TASKS, headers=reader))[0] == 200
 
 
 async def test_an_unknown_address_counts_too(metered: Running) -> None:
-    statuses = [(await metered.get("/nowhere", headers=READER))[0] for _ in range(9)]
+    reader = await metered.key("read")
+    statuses = [(await metered.get("/nowhere", headers=reader))[0] for _ in range(9)]
     assert statuses == [404] * 8 + [429]
 
 
@@ -74,9 +77,9 @@ async def test_where_nobody_has_to_authenticate_nobody_is_counted() -> None:
 
 async def test_one_caller_does_not_hold_all_the_memory_for_bodies() -> None:
     bodies = Bodies(capacity=3_000_000, share=1_000_000)
-    async with running(access=guarding(), bodies=bodies) as service:
+    async with running(auth="keys", bodies=bodies) as service:
         body = b'{"tasks": [' + b" " * 1_500_000 + b"]}"
-        status, problem, _ = await service.send(f"{TASKS}/batch", body, **WRITER)
+        status, problem, _ = await service.send(f"{TASKS}/batch", body, **await service.key("write"))
         assert (status, problem["code"]) == (429, "slow_down")
     assert bodies.in_flight == 0
     async with running(bodies=bodies) as service:

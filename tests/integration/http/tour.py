@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tests.integration.http.running import API, Running, running, session, task
 _FOLDER = Path(__file__).parents[3] / "entrypoints" / "http" / "openapi"
 EXAMPLES, PROBLEMS = _FOLDER / "examples.json", _FOLDER / "problems.json"
 SYSTEM = "/api/v1/system"
+KEYS = f"{SYSTEM}/keys"
 LETTERS = f"{SYSTEM}/dead-letters"
 FILES = "/api/v1/storage/files"
 USERS = "/api/v1/users"
@@ -122,6 +124,10 @@ STEPS: tuple[tuple[str, str, str, Any], ...] = (  # operation, method, address, 
         {"filter": {"or": [{"level": "error"}, {"message": {"contains": "late"}}]}, "consistency": "strong"},
     ),
     ("aggregate_logs", "GET", f"{LOGS}/aggregate?group_by=level&consistency=strong", None),
+    ("keys_create", "POST", KEYS, {"name": "importer", "scopes": ["read", "write:translation_tasks"]}),
+    ("keys_rotate", "POST", f"{KEYS}/{{key}}/rotate", None),
+    ("keys_find", "GET", KEYS, None),
+    ("keys_revoke", "DELETE", f"{KEYS}/{{key}}", None),
     ("system_info", "GET", f"{SYSTEM}/info", None),
     ("system_health", "GET", f"{SYSTEM}/health", None),
     ("system_stats", "GET", f"{SYSTEM}/stats", None),
@@ -184,7 +190,13 @@ STUMBLES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (  # code, method, 
     ("range_not_satisfiable", "GET", f"{FILES}/manual", {"headers": {"Range": "bytes=100-"}}),
     ("protocol_version_unknown", "POST", UPLOADS, {"headers": {"Upload-Length": "100"}}),
     ("upload_not_found", "DELETE", f"{UPLOADS}/018f3a", {"headers": TUS}),
+    ("key_not_found", "DELETE", f"{KEYS}/k3yxbmxy4zq2mfrw", {}),
     ("digest_mismatch", "PUT", f"{FILES}/other", {"data": b"content", "headers": {"Content-Digest": DIGEST}}),
+)
+REFUSED: tuple[tuple[str, str, str, dict[str, Any]], ...] = (  # where callers are asked for keys
+    ("unauthenticated", "GET", f"{API}/tasks", {}),
+    ("credential_in_address", "GET", f"{API}/tasks?api_key=ps_k3yxbmxy4zq2mfrw.secret", {}),
+    ("missing_scope", "POST", f"{API}/tasks/batch", {"json": {"tasks": TASKS}}),
 )
 MOVING = {  # what differs from walk to walk
     "created_at": "2026-11-24T10:49:41.205696Z",
@@ -202,6 +214,7 @@ MOVING = {  # what differs from walk to walk
     "upload_id": "01a20d2cfb037f069b8d964f0a1cdd43",
     "expires_at": "2026-11-25T10:49:41.205696Z",
     "url": "https://files.example/files/6ca13d52-1-01a20d2c?X-Amz-Expires=60&X-Amz-Signature=...",
+    "key_id": "k3yxbmxy4zq2mfrw",
     "hold": "01a20d2c-fb03-7f06-9b8d-964f0a1cdd41",
     "follow": "01a20d2c-fb03-7f06-9b8d-964f0a1cdd42",
     "request_id": "01a20d2c-fb03-7bd1-8a44-5d1f0c9e7a10",
@@ -212,12 +225,13 @@ async def walk(service: Running) -> dict[str, dict[str, Any]]:
     """What every step sent and got, by operation. Fails where a step does not succeed."""
     found: dict[str, dict[str, Any]] = {}
     await service.letters.add([refused(91, "t11"), refused(92, "t12"), refused(93, "t13"), refused(94, "t14")])
-    upload = ""
+    upload = key = ""
     for operation, method, path, body in STEPS:
         options = body if isinstance(body, Sent) else {"json": body}
-        status, answer, response = await service.ask(method, path.replace("{upload}", upload), **options)
+        status, answer, response = await service.ask(method, path.format(upload=upload, key=key), **options)
         assert status < 300, (operation, answer)
         upload = response.headers.get("Location", upload).rpartition("/")[2] if operation == "begin_upload" else upload
+        key = answer["key_id"] if operation == "keys_create" else key
         shown = {"body": None if isinstance(body, Sent) else body, "answer": steady(answer) if answer else None}
         found[operation] = {name: value for name, value in shown.items() if value is not None}
     return found
@@ -230,7 +244,18 @@ async def stumble(service: Running) -> dict[str, Any]:
     await service.letters.add([refused(99, "", revision=0, record=b"", code="frame_quarantined", detail="Damaged.")])
     await service.ask("POST", f"{API}/tasks/batch", json={"tasks": [NEW]}, headers=KEY)
     found: dict[str, Any] = {}
-    for code, method, path, options in STUMBLES:
+    found |= await told(service, STUMBLES)
+    async with running(auth="keys") as guarded:
+        guarded.client.headers.update(await guarded.key("read"))
+        missing = await told(guarded, REFUSED[1:])
+        guarded.client.headers.clear()
+        return found | await told(guarded, REFUSED[:1]) | missing
+
+
+async def told(service: Running, steps: Sequence[tuple[str, str, str, dict[str, Any]]]) -> dict[str, Any]:
+    """The problems that wrong steps meet, by code."""
+    found: dict[str, Any] = {}
+    for code, method, path, options in steps:
         _, answer, _ = await service.ask(method, path, **options)
         assert answer["code"] == code, answer
         found[code] = steady(answer)
@@ -254,6 +279,8 @@ def steady(value: Any) -> Any:
     """The same answer with fixed values where it moves."""
     if isinstance(value, list):
         return [steady(item) for item in value]
+    if isinstance(value, str) and value.startswith("ps_"):
+        return "ps_k3yxbmxy4zq2mfrw.FmNTk9vS-0aXq4cWv1n9L2b7EJd8rUuZt5yHgP3sKxM"
     if not isinstance(value, dict):
         return value
     return {name: MOVING[name] if name in MOVING and part is not None else steady(part) for name, part in value.items()}

@@ -13,7 +13,7 @@ from adapters.mysql.pool import MysqlPool
 from adapters.sql.migrations import Migrations
 from adapters.sql.pool import PoolLimits
 from domain.errors import StartFailure
-from domain.model.built_in import BUILT_IN
+from domain.model.built_in import STORED
 from domain.model.collections import FieldType
 from tests.integration.mysql.conftest import backend_at
 
@@ -40,7 +40,7 @@ async def test_the_schema_is_the_sum_of_the_migrations(connection):
         if statement.strip():
             await connection.execute(statement)
     whole = await tables(connection)
-    for collection in BUILT_IN:
+    for collection in STORED:
         await connection.execute(f"DROP TABLE {collection.name}")
     for step in STEPS:
         await connection.execute(step.statement)
@@ -55,7 +55,7 @@ def test_each_migration_is_one_statement_that_may_be_repeated():
         assert re.match(r"CREATE TABLE IF NOT EXISTS |ALTER TABLE \w+\s+MODIFY ", statement)
 
 
-@pytest.mark.parametrize("collection", BUILT_IN, ids=lambda collection: collection.name)
+@pytest.mark.parametrize("collection", STORED, ids=lambda collection: collection.name)
 async def test_text_compares_by_code_point_and_identifiers_are_bytes(backend, connection, collection):
     found = await connection.fetch(
         "SELECT data_type, collation_name FROM information_schema.columns"
@@ -65,11 +65,11 @@ async def test_text_compares_by_code_point_and_identifiers_are_bytes(backend, co
     collation = "utf8mb4_nopad_bin" if connection.product.is_mariadb else "utf8mb4_0900_bin"
     text = {"varchar", "mediumtext"}
     integers = {"int"} if any(field.type is FieldType.INTEGER for field in collection.fields) else set()
-    assert {(kind, used) for kind, used in found if kind in text} == {(kind, collation) for kind in text}
+    assert {used for kind, used in found if kind in text} == {collation}
     assert {kind for kind, used in found if used is None} == {"varbinary", "bigint"} | integers
 
 
-@pytest.mark.parametrize("collection", BUILT_IN, ids=lambda collection: collection.name)
+@pytest.mark.parametrize("collection", STORED, ids=lambda collection: collection.name)
 async def test_the_indexes_are_the_declared_ones_each_followed_by_key_and_deleted_at(backend, connection, collection):
     rows = await connection.fetch(
         "SELECT index_name, column_name FROM information_schema.statistics"
@@ -112,7 +112,7 @@ async def test_a_migration_that_was_interrupted_is_repeated(place, connection):
 async def test_a_database_of_another_release_is_refused(pool, place, connection):
     await backend_at(place).migrate()
     with pytest.raises(StartFailure, match="newer than this release"):
-        await Migrations(pool, MysqlEngine(pool), STEPS[:-1]).verify(BUILT_IN)
+        await Migrations(pool, MysqlEngine(pool), STEPS[:-1]).verify(STORED)
 
     await connection.execute("UPDATE schema_migrations SET checksum = 'other' WHERE number = 1")
     with pytest.raises(StartFailure, match="0001_expand"):

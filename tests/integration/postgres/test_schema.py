@@ -16,7 +16,7 @@ from adapters.sql.migrations import Migrations
 from adapters.sql.pool import PoolLimits
 from adapters.sql.statements import column_fields
 from domain.errors import BackendContended, StartFailure
-from domain.model.built_in import BUILT_IN
+from domain.model.built_in import STORED
 
 COLUMNS = """
 SELECT table_name::text, column_name::text, data_type::text, is_nullable::text, collation_name::text
@@ -59,7 +59,7 @@ def test_each_migration_is_one_statement_with_its_phase_in_its_name():
 
 async def test_the_tables_are_those_of_the_declared_collections(backend):
     columns, _ = await described(backend._pool)
-    for collection in BUILT_IN:
+    for collection in STORED:
         found = {name: rest for table, name, *rest in columns if table == collection.name}
         assert found == {
             field.name: [
@@ -73,7 +73,7 @@ async def test_the_tables_are_those_of_the_declared_collections(backend):
 
 async def test_the_indexes_are_the_declared_ones_each_ending_with_the_key_and_one_for_tombstones(backend):
     _, indexes = await described(backend._pool)
-    for collection in BUILT_IN:
+    for collection in STORED:
         found = {
             re.sub(r" NULLS FIRST", "", definition.partition(" USING btree ")[2])
             for name, definition in indexes
@@ -92,7 +92,7 @@ async def test_the_indexes_are_the_declared_ones_each_ending_with_the_key_and_on
 
 async def test_where_an_index_begins_with_a_field_that_takes_null_null_comes_first(backend):
     _, indexes = await described(backend._pool)
-    for collection in BUILT_IN:
+    for collection in STORED:
         for index in collection.indexes:
             first = index.fields[0]
             (definition,) = [text for name, text in indexes if name == "_".join((collection.name, *index.fields))]

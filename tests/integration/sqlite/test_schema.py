@@ -11,7 +11,7 @@ import sql
 from adapters.sqlite.backend import SqliteBackend
 from adapters.sqlite.migrations import migrate
 from domain.errors import StartFailure
-from domain.model.built_in import BUILT_IN
+from domain.model.built_in import STORED
 from domain.model.collections import FieldType
 
 DATABASES = ("sqlite", "state")
@@ -43,7 +43,7 @@ def test_each_migration_is_one_statement_with_its_phase_in_its_name(database):
         assert re.match(r"(CREATE|ALTER|DROP) ", step.statement)
 
 
-@pytest.mark.parametrize("collection", BUILT_IN, ids=lambda collection: collection.name)
+@pytest.mark.parametrize("collection", STORED, ids=lambda collection: collection.name)
 def test_the_tables_are_those_of_the_declared_collections(collection):
     connection = migrated("sqlite")
     found = {
@@ -63,7 +63,7 @@ def test_the_tables_are_those_of_the_declared_collections(collection):
     connection.close()
 
 
-@pytest.mark.parametrize("collection", BUILT_IN, ids=lambda collection: collection.name)
+@pytest.mark.parametrize("collection", STORED, ids=lambda collection: collection.name)
 def test_the_indexes_are_the_declared_ones_each_followed_by_key_and_deleted_at_and_one_for_tombstones(collection):
     connection = migrated("sqlite")
     names = [row[1] for row in connection.execute(f"PRAGMA index_list({collection.name})") if row[3] == "c"]
@@ -114,7 +114,7 @@ def test_a_migration_that_fails_leaves_nothing_of_the_run():
 
 async def test_the_steps_of_a_file_are_told_before_and_after_without_making_it(tmp_path):
     path = tmp_path / "store.db"
-    backend = SqliteBackend(path, BUILT_IN)
+    backend = SqliteBackend(path, STORED)
 
     assert not any(step.applied for step in await backend.steps())
     assert not path.exists()

@@ -11,13 +11,14 @@ import pytest
 class Script:
     """Answers, or what makes them, by (method, path); else a 404 problem.
 
-    ``asked`` keeps the parameters, ``bodies`` the bodies.
+    ``asked`` keeps the parameters, ``bodies`` the bodies, ``shown`` the credentials.
     """
 
     def __init__(self):
         self.answers = {}
         self.asked = []
         self.bodies = []
+        self.shown = []
         self.url = ""
 
 
@@ -29,6 +30,7 @@ def script():
         def answer(self):
             parts = urlsplit(self.path)
             script.asked.append((unquote(parts.path), parse_qsl(parts.query)))
+            script.shown.append((self.headers.get("X-API-Key"), self.headers.get("Authorization")))
             script.bodies.append(self.rfile.read(int(self.headers.get("Content-Length", 0))))
             missing = (404, {"code": "record_not_found", "detail": "There is none.", "cure": "Check the key."})
             found = script.answers.get((self.command, unquote(parts.path)), missing)

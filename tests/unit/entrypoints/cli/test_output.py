@@ -35,7 +35,7 @@ def test_a_file_appears_when_it_is_complete(script, tmp_path, capsys):
 
 def test_what_fails_half_way_leaves_what_was_there(script, tmp_path):
     (tmp_path / "x").write_bytes(b"before")
-    script.answers["GET", TASKS] = 403, {"code": "forbidden", "detail": "Not you."}
+    script.answers["GET", TASKS] = 500, {"code": "internal_error", "detail": "Not now."}
     assert export(script, "x") == Exit.UNREACHABLE
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("x", b"before")]
 

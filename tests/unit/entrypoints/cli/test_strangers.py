@@ -153,7 +153,7 @@ def test_a_host_that_is_none_is_said(capsys):
 
 
 def test_what_a_stranger_says_cannot_command_the_terminal(script, capsys):
-    script.answers["GET", "/api/v1/system/stats"] = 403, {"code": "c", "detail": "\x1b[2J\x9b31mgone\r"}
+    script.answers["GET", "/api/v1/system/stats"] = 409, {"code": "c", "detail": "\x1b[2J\x9b31mgone\r"}
     assert run(["stats", "--url", script.url]) == Exit.INCOMPLETE
     assert capsys.readouterr().err == "Error:  [2J 31mgone\n"
 

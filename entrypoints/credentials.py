@@ -1,0 +1,53 @@
+"""What `[auth]` says: which credentials are taken, and where they are looked up."""
+
+from __future__ import annotations
+
+import asyncio
+
+from domain.errors import BackendUnavailable
+from domain.model.api_keys import API_KEYS
+from domain.model.observations import BackendAbsent
+from domain.services.access import Access
+from domain.services.api_keys import ApiKeys, KeyStore
+from domain.services.ending import ended
+from domain.services.key_authenticator import KeyAuthenticator
+from entrypoints.backends import build_backend, naming
+from entrypoints.settings import Settings
+from ports.ambient import Clock, Ids, Observer
+from ports.authenticator import Authenticator
+
+
+class Credentials:
+    """Who is let in, and the store of the keys.
+
+    The store has connections of its own, so that no flush holds a look-up back; where nobody has to authenticate, it is
+    opened when somebody makes a key.
+    """
+
+    def __init__(self, settings: Settings, observer: Observer, ids: Ids, clock: Clock) -> None:
+        self._name = settings.keys_backend
+        self._observer = observer
+        self._store = KeyStore(lambda: build_backend(settings, settings.keys_backend, (API_KEYS,)))
+        self._authenticator = KeyAuthenticator(self._store, observer, clock)
+        self._noting: asyncio.Task[None] | None = None
+        self.keys = ApiKeys(self._store, ids, clock, self._authenticator.forget)
+        authenticators: list[Authenticator] = [self._authenticator] if settings.auth.mode == "keys" else []
+        self.access = Access(authenticators)
+
+    async def open(self) -> None:
+        """Connect where keys are asked for; a server that does not answer is found later. Raises StartFailure."""
+        if self.access.is_open:
+            return
+        try:
+            with naming(self._name):
+                await self._store.open()
+        except BackendUnavailable as error:
+            self._observer(BackendAbsent(backend=self._name, detail=error.detail))
+        self._noting = asyncio.create_task(self._authenticator.note_uses(self.keys), name="uses of keys")
+
+    async def close(self) -> None:
+        """Release the store."""
+        if self._noting is not None:
+            await ended(self._noting)
+        await self._authenticator.close()
+        await self._store.close()

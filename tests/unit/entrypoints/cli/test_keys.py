@@ -1,0 +1,125 @@
+"""Keys on the command line: made where no service runs, and shown to one that does."""
+
+import json
+import re
+import sqlite3
+
+import pytest
+
+from domain.model.api_keys import key_text
+from entrypoints.cli.app import run
+from entrypoints.cli.failures import Exit
+from entrypoints.settings import KEY_VARIABLE, environment_of_workers
+
+STATS = "/api/v1/system/stats"
+KEY = "ps_" + "a" * 16 + "." + "x" * 43
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+
+
+def made(capsys, *arguments):
+    assert run(["keys", "create", "ci", *arguments]) == Exit.OK
+    return key_text(capsys.readouterr().out.strip())
+
+
+def listed(capsys):
+    assert run(["keys", "list", "--json"]) == Exit.OK
+    return {each["key_id"]: each for each in json.loads(capsys.readouterr().out)}
+
+
+def test_a_first_key_is_made_where_nothing_was_before(capsys, tmp_path):
+    key = made(capsys, "--scope", "read", "--scope", "write:users", "--expires-in", "1")
+    (shown,) = listed(capsys).values()
+    assert (shown["key_id"], shown["scopes"], shown["state"]) == (key.key_id, ["read", "write:users"], "active")
+    stored = sqlite3.connect(tmp_path / "data" / "persistence.db").execute("SELECT * FROM api_keys").fetchall()
+    assert key.secret not in str(stored)
+    assert key.digest in str(stored)
+
+
+def test_only_the_key_goes_to_stdout(capsys):
+    assert run(["keys", "create", "ci"]) == Exit.OK
+    out, err = capsys.readouterr()
+    assert key_text(out.rstrip("\n")) is not None
+    assert 'auth.mode is "off"' in err
+    assert out.strip() not in err
+
+
+def test_a_key_is_rotated_and_revoked(capsys):
+    key = made(capsys, "--scope", "read")
+    assert run(["keys", "rotate", key.key_id, "--overlap", "60"]) == Exit.OK
+    rotated = key_text(capsys.readouterr().out.strip())
+    assert rotated.key_id == key.key_id
+    assert rotated.secret != key.secret
+    assert listed(capsys)[key.key_id]["former_until"] is not None
+    assert run(["keys", "revoke", key.key_id]) == Exit.OK
+    capsys.readouterr()
+    assert run(["keys", "list"]) == Exit.OK
+    assert re.search(rf"{key.key_id} +ci +revoked +read", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["create", "ci", "--scope", "all"], Exit.INCOMPLETE, "is no scope"),
+        (["create", "ci", "--expires-in", "0"], Exit.USAGE, "--expires-in"),
+        (["revoke", "none"], Exit.INCOMPLETE, "There is no key 'none'"),
+        (["rotate", "none"], Exit.INCOMPLETE, "There is no key 'none'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_is_said(arguments, code, said, capsys):
+    assert run(["keys", *arguments]) == code
+    assert said in capsys.readouterr().err
+
+
+def test_keys_in_memory_are_the_services_own(capsys, tmp_path):
+    (tmp_path / "persistence.toml").write_text('[backends.main]\ntype = "memory"\n')
+    assert run(["keys", "create", "ci"]) == Exit.INCOMPLETE
+    assert "POST /api/v1/system/keys" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("way", ["file", "variable"])
+def test_a_command_shows_the_key_of_its_caller(way, script, tmp_path, monkeypatch):
+    (tmp_path / "key").write_text(f"{KEY}\n")
+    monkeypatch.setenv(KEY_VARIABLE, KEY if way == "variable" else "another")
+    run(["stats", "--url", script.url, *(["--api-key-file", "key"] if way == "file" else [])])
+    assert script.shown[0] == (KEY, None)
+
+
+def test_another_token_goes_where_tokens_go(script, monkeypatch):
+    monkeypatch.setenv(KEY_VARIABLE, "eyJhbGciOi")
+    run(["stats", "--url", script.url])
+    assert script.shown[0] == (None, "Bearer eyJhbGciOi")
+
+
+def test_without_a_key_none_is_shown(script):
+    run(["stats", "--url", script.url])
+    assert script.shown[0] == (None, None)
+
+
+@pytest.mark.parametrize("content", [b"", b"two words", b"a\nb", b"\xff", None], ids=repr)
+def test_a_file_without_a_key_is_a_wrong_option(content, script, tmp_path, capsys):
+    if content is not None:
+        (tmp_path / "key").write_bytes(content)
+    assert run(["stats", "--url", script.url, "--api-key-file", "key"]) == Exit.USAGE
+    assert "--api-key-file" in capsys.readouterr().err
+    assert script.shown == []
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_who_is_not_let_in_is_told_how_to_show_a_key(status, script, tmp_path, capsys):
+    (tmp_path / "tasks").write_text('{"task_id": "a", "session_id": "b"}\n')
+    for place in (("GET", STATS), ("GET", "/api/v1/translation/tasks"), ("POST", "/api/v1/translation/tasks/batch")):
+        script.answers[place] = status, {"code": "unauthenticated", "detail": "No."}
+    for command in (["stats"], ["export", "tasks"], ["import", "tasks"]):
+        assert run([*command, "--url", script.url]) == Exit.INCOMPLETE
+        assert "--api-key-file" in capsys.readouterr().err
+
+
+def test_a_worker_process_gets_no_key(monkeypatch):
+    monkeypatch.setenv(KEY_VARIABLE, KEY)
+    assert KEY not in environment_of_workers().values()
