@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from functools import partial
+from typing import Literal
 
 import msgspec
 
@@ -14,12 +15,12 @@ from domain.services.lane import Lane, LaneParts
 from domain.services.schema import Schemas
 from entrypoints.http.app import create_app
 from entrypoints.http.body import Bodies
-from entrypoints.http.server import HttpServer
+from entrypoints.http.server import HttpServer, MakeApp
 from entrypoints.http.services import About, Services
 from entrypoints.http.tls import certificate_of
 from entrypoints.settings import Settings
 from entrypoints.version import VERSION
-from ports.ambient import Clock
+from ports.ambient import Clock, Observer
 
 
 def build_logs(settings: Settings, clock: Clock) -> LogObserver:
@@ -62,13 +63,27 @@ def build_bodies(settings: Settings) -> Bodies:
 
 def build_server(settings: Settings, services: Services) -> HttpServer:
     """The HTTP door."""
-    door = settings.server
+    return _listener(
+        settings, services.observer, "server", partial(create_app, services, is_public=settings.admin.port is not None)
+    )
+
+
+def build_admin_server(settings: Settings, services: Services) -> HttpServer | None:
+    """The door for operators; None where there is one door for all."""
+    if settings.admin.port is None:
+        return None
+    return _listener(settings, services.observer, "admin", partial(create_app, services))
+
+
+def _listener(settings: Settings, observer: Observer, section: Literal["server", "admin"], app: MakeApp) -> HttpServer:
+    door, place = settings.server, settings.server if section == "server" else settings.admin
     return HttpServer(
-        partial(create_app, services),
-        host=door.host,
-        port=door.port,
+        app,
+        section=section,
+        host=place.host,
+        port=place.port or 0,
         keepalive_seconds=door.keepalive_seconds,
         finish_seconds=door.finish_seconds,
         max_connections=door.max_connections,
-        certificate=certificate_of(door, services.observer),
+        certificate=certificate_of(door, observer),
     )

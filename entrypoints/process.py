@@ -16,8 +16,10 @@ from domain.errors import PersistenceError
 from domain.model.built_in import BUILT_IN
 from domain.model.observations import ServiceStarted, ServiceStopped
 from domain.model.schema_steps import SchemaStep
+from entrypoints.assembly import build_admin_server
 from entrypoints.backends import Backends, build_backend, naming
 from entrypoints.container import Container
+from entrypoints.http.server import HttpServer
 from entrypoints.lifespan import opened, running
 from entrypoints.settings import Settings
 from entrypoints.stop import Stop
@@ -37,23 +39,34 @@ async def serve(settings: Settings, announce: Callable[[str], None], reread: Cal
     logging.getLogger().addHandler(ForeignLogs(container.logs()))
     stop, observer = container.stop(), container.observer()
     stop.listen()
-    server = container.server()
-    async with opened(server), running(container) as run:  # a taken address is said before anything is made on the disk
-        await server.listen()
+    server, admin = container.server(), build_admin_server(settings, container.services())
+    servers = [server] if admin is None else [server, admin]
+    async with opened(*servers), running(container) as run:  # taken addresses are said before the disk is touched
+        for each in servers:
+            await each.listen()
         gc.collect()
         gc.freeze()  # what a start leaves behind is never garbage: no collection needs to walk it again
         reload_on_hangup(container.backends(), stop)
         try:
             announce(server.url)
-            observer(ServiceStarted(url=server.url, instance=container.buffer().instance))
+            observer(
+                ServiceStarted(
+                    url=server.url, admin_url=admin.url if admin else None, instance=container.buffer().instance
+                )
+            )
             await stop.requested.wait()
             container.buffer().retire()
             if stop.patient:
                 await stop.pause(settings.server.drain_delay_seconds)
         finally:
-            await stop.unless_hurried(server.close())
+            await stop.unless_hurried(close_all(servers))
     observer(ServiceStopped(exit_code=int(run.ending), left_in_journal=run.left))
     return int(run.ending)
+
+
+async def close_all(servers: Sequence[HttpServer]) -> None:
+    """Close listeners side by side: requests on their way at either have the same time."""
+    await asyncio.gather(*(server.close() for server in servers))
 
 
 def allow_files(wanted: int) -> None:

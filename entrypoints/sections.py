@@ -64,6 +64,13 @@ class AuthSettings(Section, frozen=True, kw_only=True):
     backend: str = ""  # that holds the API keys; none named: `main`, else the first that is configured
 
 
+class AdminSettings(Section, frozen=True, kw_only=True):
+    """A listener of its own for operators: `system`, metrics and documentation; the other one then has none of them."""
+
+    host: str = "127.0.0.1"
+    port: Port | None = None  # none: one listener is for all; 0: any free one
+
+
 class WorkerSettings(Section, frozen=True, kw_only=True):
     """Where `persistence worker` answers for itself; its other settings are those of the instances."""
 

@@ -35,7 +35,8 @@ def check(settings: Settings) -> None:
             f'search.type: {settings.search.type} follows the journal of one instance; with journal.type = "redis" '
             "there is no search yet."
         )
-    for section, host in (("server", settings.server.host), ("worker", settings.worker.host)):
+    hosts = {name: getattr(settings, name).host for name in ("server", "admin", "worker")}
+    for section, host in hosts.items():
         if settings.auth.mode == "off" and not _loopback(host) and not settings.server.insecure:
             raise InvalidConfiguration(
                 f"{section}.host: {host} can be reached by others, and nobody has to authenticate; set auth.mode = "

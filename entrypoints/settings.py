@@ -23,6 +23,7 @@ from entrypoints.backend_types import backend_type
 from entrypoints.decoding import PREFIX, Sources, Tree, decode
 from entrypoints.sections import (
     MAIN,
+    AdminSettings,
     AuthSettings,
     BufferSettings,
     CacheSettings,
@@ -62,6 +63,7 @@ class Settings(Section, frozen=True, kw_only=True):
     data_dir: str = "./data"
     server: ServerSettings = ServerSettings()
     auth: AuthSettings = AuthSettings()
+    admin: AdminSettings = AdminSettings()
     worker: WorkerSettings = WorkerSettings()
     journal: JournalSettings = JournalSettings()
     buffer: BufferSettings = BufferSettings()

@@ -93,8 +93,9 @@ def _key(context: click.Context, _: click.Parameter, file: Path | None) -> None:
 
 def _url(_: click.Context, __: click.Parameter, value: str | None) -> str:
     if value is None:
-        server = load_settings().server
-        return url_of(server.host, server.port)
+        settings = load_settings()
+        place = settings.server if settings.admin.port is None else settings.admin  # which answers everything
+        return url_of(place.host, place.port or 0, encrypted=bool(settings.server.tls_certificate))
     try:
         parts = urlsplit(value)
         sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -105,7 +106,8 @@ def _url(_: click.Context, __: click.Parameter, value: str | None) -> str:
     return value
 
 
-def url_of(host: str, port: int) -> str:
+def url_of(host: str, port: int, *, encrypted: bool = False) -> str:
     """The address by which this machine reaches a listener."""
+    scheme = "https" if encrypted else "http"
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  (compared, not bound)
-    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+    return f"{scheme}://[{reachable}]:{port}" if ":" in reachable else f"{scheme}://{reachable}:{port}"

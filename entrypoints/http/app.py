@@ -26,14 +26,19 @@ Bound = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ROWS = web.AppKey("rows", dict[Bound, Route])  # by what the router calls
 
 
-def create_app(services: Services) -> web.Application:
-    """Bind every route to the services. Raises UnknownCollection where a route's collection is not declared."""
+def create_app(services: Services, *, is_public: bool = False) -> web.Application:
+    """Bind every route to the services; ``is_public``: but those for operators, who have a listener of their own.
+
+    Raises UnknownCollection where a route's collection is not declared.
+    """
     app = web.Application(middlewares=[serve])
     app[SERVICES] = services
     app[ROWS] = {}
     app[DESCRIPTION] = body_of(document(services.about.version))
     resources = {collection.name: Resource(collection) for collection in services.registry.collections}
     for route in ROUTES:
+        if is_public and route.is_for_operators:
+            continue
         if route.collection is not None:
             services.registry.collection(route.collection)
         _add(app, route, resources)

@@ -33,6 +33,7 @@ from entrypoints.http.handlers.uploads import UPLOADS
 
 KNOWN: Right | None = None  # a caller who is known needs no right
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
+_FOR_OPERATORS = ("/metrics", "/docs", "/docs/{file}", "/openapi.json")
 RESERVED = ("batch", "query", "aggregate", "export")  # words of the API, which win over a record's id
 
 
@@ -52,6 +53,11 @@ class Route(msgspec.Struct, frozen=True):
     def is_audited(self) -> bool:
         """Whether each request is told of, with who asked and what came of it: what changes the service itself."""
         return self.right is Right.ADMIN and self.method != "GET"
+
+    @property
+    def is_for_operators(self) -> bool:
+        """Whether it is served by the administrators' listener alone, where there is one."""
+        return self.right is Right.ADMIN or self.template in _FOR_OPERATORS
 
     @property
     def pattern(self) -> str:

@@ -20,6 +20,7 @@ from entrypoints.http.tls import Certificate
 
 KEEPALIVE_SECONDS = 75.0  # also cuts who connects and says nothing, or never ends a header
 LINGER_SECONDS = 1.0  # how long an unread body is drained, so that its sender still gets the answer
+MakeApp = Callable[[], web.Application]
 BACKLOG = 1024
 MAX_CONNECTIONS = 4096
 HANDSHAKE_SECONDS = 10.0  # for a client's side of the TLS handshake
@@ -34,7 +35,7 @@ class HttpServer:
 
     def __init__(
         self,
-        app: Callable[[], web.Application],
+        app: MakeApp,
         *,
         host: str = "127.0.0.1",
         port: int = 8080,

@@ -19,6 +19,7 @@ class ServiceStarted(Observed, frozen=True, kw_only=True, tag=True):
     """The service answers."""
 
     url: str
+    admin_url: str | None = None  # of the listener for operators
     instance: int
 
 

@@ -80,7 +80,7 @@ def test_collections_may_go_to_other_backends_and_choose_to_discard(load):
             "journal.size: there is no such setting; there are: type, segment_bytes, url, password, ca_file, "
             "partitions, lease_seconds, call_seconds (in persistence.toml).",
         ),
-        ("prot = 1", "prot: there is no such setting; there are: data_dir, server, auth, worker, journal,"),
+        ("prot = 1", "prot: there is no such setting; there are: data_dir, server, auth, admin, worker,"),
         ("[server]\nport = 'x'", "server.port: expected `int`, got `str` (in persistence.toml)."),
         ("[server]\nport = 70000", "server.port: expected `int` <= 65535 (in persistence.toml)."),
         ("server = 3", "server: expected `object`, got `int` (in persistence.toml)."),

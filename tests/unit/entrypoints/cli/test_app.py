@@ -103,7 +103,7 @@ def test_the_shown_configuration_is_the_effective_one_as_toml(tmp_path, capsys):
     for collection in expected["collections"].values():
         del collection["on_failure"], collection["cache_seconds"]  # None: as in [buffer] and [cache]
         del collection["retention_days"]  # None: as declared
-    del expected["worker"]["port"]  # None: a worker does not listen
+    del expected["worker"]["port"], expected["admin"]["port"]  # None: they do not listen
     del expected["journal"]["url"], expected["journal"]["password"]  # None: there is no shared one
     del expected["objects"]["access_key"], expected["objects"]["secret_key"]
     del expected["cache"]["url"], expected["cache"]["password"]
