@@ -50,9 +50,8 @@ class Container(containers.DeclarativeContainer):
     collections, lane_names = providers.Object(BUILT_IN), providers.Callable(assembly.names, BUILT_IN)
 
     # what a pure service may not take from the air
-    clock, ids = providers.Singleton(SystemClock), providers.Singleton(SystemIds)
-    stop, logs = providers.Singleton(Stop), providers.Singleton(assembly.build_logs, settings, clock)
-    metrics = providers.Singleton(Metrics, collections)
+    clock, ids, stop = providers.Singleton(SystemClock), providers.Singleton(SystemIds), providers.Singleton(Stop)
+    logs, metrics = providers.Singleton(assembly.build_logs, settings, clock), providers.Singleton(Metrics, collections)
     observer = providers.Singleton(FanOut, providers.List(logs, metrics, stop))
     ambient, encryption = (observer, clock), providers.Singleton(Encryption, settings, observer)
 
@@ -108,6 +107,7 @@ class Container(containers.DeclarativeContainer):
         filing=filing,
         cache=cache,
         searching=searching,
+        encryption=encryption,
         observer=observer,
         clock=clock,
         ids=ids,

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from domain.errors import StartFailure
+from domain.errors import InvalidConfiguration, StartFailure
+from domain.services.ending import ended
+from domain.services.rewrapping import Rewrapping
 from domain.services.sealing import Sealing
 from entrypoints.settings import Settings
 from ports.ambient import Observer
@@ -20,9 +25,11 @@ class Encryption:
 
     def __init__(self, settings: Settings, observer: Observer) -> None:
         self.sealing = Sealing(settings.encrypted, observer=observer)
+        self.rewrapping: Rewrapping | None = None  # while it runs
         self._settings = settings
         self._keyring: AesKeyring | None = None
         self._ready: Keys | None = None
+        self._serving: Keys | None = None
 
     async def open(self) -> None:
         """Read the keys. Raises StartFailure."""
@@ -34,17 +41,50 @@ class Encryption:
 
     def prepare(self, settings: Settings) -> None:
         """Read the keys of a configuration that shall serve. Raises StartFailure; nothing has changed then."""
-        self._ready = read_keys(settings)
+        ready = read_keys(settings)
+        before = self._keyring.ids if self._keyring else ()
+        for gone in sorted({*before} - {*(ready.keys if ready else ())}):
+            self._check_unused(gone)
+        self._ready = ready
+
+    def _check_unused(self, gone: str) -> None:
+        """Keep a key that values are known to be under. Raises InvalidConfiguration."""
+        if self.rewrapping is None:
+            return
+        if not self.rewrapping.is_finished:
+            raise InvalidConfiguration(
+                f"keyring: the key {gone!r} is gone, and not all records were looked at yet for values under it; give "
+                "it back until `persistence keyring list` says so."
+            )
+        found = self.rewrapping.values_under(gone)
+        if used := ", ".join(f"{number} in {name}" for name, number in found.items() if number):
+            raise InvalidConfiguration(
+                f"keyring: the key {gone!r} is gone, and values are encrypted under it ({used}); give it back, and "
+                "take it away when `persistence keyring list` says that nothing needs it."
+            )
 
     def turn(self) -> None:
         """Encrypt and decrypt by the keys that are ready."""
-        if self._ready is None:
+        if self._ready is None or self._ready == self._serving:
             return
         if self._keyring is None:
             from adapters.keyring.aes import AesKeyring
 
             self._keyring = self.sealing.keyring = AesKeyring(self._ready)
-        self._keyring.turn_to(self._ready)
+        self._serving = self._ready
+        self._keyring.turn_to(self._serving)
+        if self.rewrapping is not None:
+            self.rewrapping.again()
+
+    @asynccontextmanager
+    async def running(self, rewrapping: Rewrapping) -> AsyncIterator[None]:
+        """Encrypt anew in the background what is under other keys, or under none."""
+        self.rewrapping = rewrapping
+        task = asyncio.create_task(rewrapping.run(), name="rewrapping")
+        try:
+            yield
+        finally:
+            await ended(task)
 
 
 def read_keys(settings: Settings) -> Keys | None:

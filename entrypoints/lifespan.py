@@ -13,6 +13,7 @@ from domain.model.observations import UncleanStart
 from domain.services.ending import ended
 from domain.services.flush import FlushEngine
 from domain.services.retention import Retention
+from domain.services.rewrapping import Rewrapping
 from entrypoints.container import Container
 from entrypoints.settings import Settings
 from ports.resource import Resource
@@ -61,6 +62,7 @@ async def running(container: Container) -> AsyncIterator[Run]:
         await stack.enter_async_context(container.filing().watch.running())
         await stack.enter_async_context(container.searching().running())
         await stack.enter_async_context(_sweeping(container.retention()))
+        await stack.enter_async_context(container.encryption().running(_rewrapping(container)))
         yield run
 
 
@@ -99,6 +101,18 @@ async def _sweeping(retention: Retention) -> AsyncIterator[None]:
         yield
     finally:
         await ended(sweeping)
+
+
+def _rewrapping(container: Container) -> Rewrapping:
+    return Rewrapping(
+        container.registry(),
+        container.sealing(),
+        container.query().settle,
+        container.trail().is_followed,
+        container.observer(),
+        container.clock(),
+        letters=container.dead_letters(),
+    )
 
 
 async def _turn(container: Container, settings: Settings) -> None:

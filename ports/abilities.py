@@ -100,3 +100,18 @@ class Dumping(Protocol):
         ``among``: of these keys alone, at most 1000.
         """
         ...
+
+
+@runtime_checkable
+class Rewriting(Protocol):
+    """Another text for the same version, for values that are encrypted anew: no write of a client is behind it."""
+
+    async def rewrite(self, collection: Collection, records: Sequence[Record]) -> int:
+        """Put the values of the fields that may be encrypted, and of normal forms, in the place of the stored ones.
+
+        Only where the stored record is visible and has the very version that is given; whatever was written meanwhile
+        stays. All other fields, the times and the revision stay as they are stored. How many were rewritten.
+        Keys are distinct and sorted; at most 1000, in one transaction. Raises RecordRefused with ``taken`` where
+        another record has the value of the unique field; nothing is rewritten then.
+        """
+        ...

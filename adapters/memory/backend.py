@@ -32,7 +32,7 @@ REMEMBERED = 100_000  # conditional writes of a collection
 
 
 class MemoryBackend:
-    """Abilities: conditional writes, unique fields, counting, expiring, scanning, dumping.
+    """Abilities: conditional writes, unique fields, counting, expiring, scanning, dumping, rewriting.
 
     No method ever waits, so every one is a transaction.
     """
@@ -90,6 +90,19 @@ class MemoryBackend:
         """As the port says."""
         self._tables[collection.name].pop(key, None)
 
+    async def rewrite(self, collection: Collection, records: Sequence[Record]) -> int:
+        """As the ability says."""
+        table = self._tables[collection.name]
+        same = [(place, each) for place, each in enumerate(records) if self._is_current(collection, each)]
+        check_unique(collection, table, same)
+        for _, record in same:
+            stored = table[record.key]
+            values = list(stored.values)
+            for place in collection.rewritten:
+                values[place] = record.values[place]
+            table[record.key] = msgspec.structs.replace(stored, values=tuple(values))
+        return len(same)
+
     async def count_by(self, collection: Collection, field: str, where: Filter) -> Mapping[str, int]:
         """As the ability says."""
         check_filter(collection, where)
@@ -137,6 +150,10 @@ class MemoryBackend:
     def _is_buried(self, collection: Collection, record: Record) -> bool:
         stored = self._tables[collection.name][record.key]
         return stored.deleted_at is not None and stored.version > record.version
+
+    def _is_current(self, collection: Collection, record: Record) -> bool:
+        stored = self._tables[collection.name].get(record.key)
+        return stored is not None and stored.deleted_at is None and stored.version == record.version
 
     def _store(self, collection: Collection, record: Record) -> Verdict:
         table = self._tables[collection.name]

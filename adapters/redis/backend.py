@@ -44,7 +44,7 @@ _ANY_BASE = b""
 
 
 class RedisBackend:
-    """Abilities: conditional writes, counting, scanning, dumping.
+    """Abilities: conditional writes, counting, scanning, dumping, rewriting.
 
     A query looks at every record of the smallest set that its filter names, or at all of them: fields that a declared
     index begins with have a set for each value. Its deadline bounds what that may take.
@@ -100,6 +100,15 @@ class RedisBackend:
         places = [names.all, names.visible, names.visible, names.record(key)]
         with _meaning():
             await self._server.run("drop", places, names.prefix, msgspec.msgpack.encode(names.fields), "0", key)
+
+    async def rewrite(self, collection: Collection, records: Sequence[Record]) -> int:
+        """As the ability says."""
+        if not records:
+            return 0
+        places = [Names(collection).record(record.key) for record in records]
+        states = [written(collection, record) for record in records]
+        with _meaning():
+            return int(await self._server.run("rewrite", places, *states))
 
     async def count_by(self, collection: Collection, field: str, where: Filter) -> Mapping[str, int]:
         """As the ability says."""

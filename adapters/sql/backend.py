@@ -17,7 +17,7 @@ from adapters.sql.migrations import Migrations
 from adapters.sql.pages import PORTION_RECORDS, Portion, whole_page
 from adapters.sql.queries import Prepared
 from adapters.sql.rows import to_datetime, to_record, to_rows, version_of
-from adapters.sql.statements import Statements, statements
+from adapters.sql.statements import Statements, rewriting, statements
 from adapters.sql.verdicts import Stored, judged, placed
 from domain.errors import (
     BackendContended,
@@ -54,7 +54,7 @@ _FORGET_EVERY = 1000  # conditional writes
 class SqlBackend:
     """The universal five over a pool of sessions; a kind of server adds its engine and its migrations.
 
-    Abilities: conditional writes, unique fields, counting, expiring, scanning, dumping.
+    Abilities: conditional writes, unique fields, counting, expiring, scanning, dumping, rewriting.
     """
 
     unique_fields = True
@@ -205,6 +205,14 @@ class SqlBackend:
         """As the port says."""
         async with self._pool.acquire(self._write_seconds) as connection:
             await connection.execute(self._of(collection).delete, key)
+
+    async def rewrite(self, collection: Collection, records: Sequence[Record]) -> int:
+        """As the ability says."""
+        statement = self._of(collection).rewrite
+        if not statement:
+            return 0
+        async with self._pool.acquire(self._write_seconds) as connection, connection.transaction():
+            return sum([await connection.execute(statement, *rewriting(collection, row)) for row in to_rows(records)])
 
     async def count_by(self, collection: Collection, field: str, where: Filter) -> Mapping[str, int]:
         """As the ability says."""

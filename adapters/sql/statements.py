@@ -10,6 +10,7 @@ from pypika import Case, CustomFunction, PostgreSQLQuery, Query, Table, Tuple
 from pypika.terms import Criterion, Function, Term
 
 from adapters.sql.dialect import Dialect
+from adapters.sql.rows import Row, version_of
 from domain.model.collections import Collection, Field, FieldType
 
 VERSION = ("updated_at", "revision")
@@ -23,6 +24,7 @@ class Statements(msgspec.Struct, frozen=True, kw_only=True):
     read: str  # parameter: a key
     version: str  # parameter: a key; a row of the stored ``updated_at, revision``
     delete: str  # parameter: a key
+    rewrite: str  # parameters: ``rewriting``
     select: str  # up to the table: conditions, order and limit follow
 
 
@@ -50,8 +52,26 @@ def statements(collection: Collection, dialect: Dialect) -> Statements:
         read=everything.where(by_key).get_sql(quote_char=dialect.quote),
         version=Query.from_(table).select(*VERSION).where(by_key).get_sql(quote_char=dialect.quote),
         delete=Query.from_(table).delete().where(by_key).get_sql(quote_char=dialect.quote),
+        rewrite=_rewrite(collection, dialect) if collection.rewritten else "",
         select=everything.get_sql(quote_char=dialect.quote),
     )
+
+
+def _rewrite(collection: Collection, dialect: Dialect) -> str:
+    """An update of what may be encrypted, where the version is the same."""
+    table, names = Table(collection.name), [collection.data_fields[place].name for place in collection.rewritten]
+    places = [dialect.placeholder(number) for number in range(1, len(names) + len(VERSION) + 2)]
+    query: Any = Query.update(table)  # Any: pypika knows less of its builder than it does
+    for name, place in zip(names, places, strict=False):
+        query = query.set(table[name], place)
+    for name, place in zip((collection.key, *VERSION), places[len(names) :], strict=True):
+        query = query.where(table[name] == place)
+    return str(query.where(table.deleted_at.isnull()).get_sql(quote_char=dialect.quote))
+
+
+def rewriting(collection: Collection, row: Row) -> Row:
+    """The parameters of ``rewrite`` for a row: what may be encrypted, then key and version."""
+    return (*(row[place] for place in collection.rewritten), row[0], *version_of(row))
 
 
 def guarded_upsert(collection: Collection, dialect: Dialect, rows: Function | None = None) -> str:

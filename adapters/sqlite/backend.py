@@ -16,7 +16,7 @@ from adapters.sql import queries
 from adapters.sql.pages import PORTION_RECORDS, Portion, whole_page
 from adapters.sql.queries import Prepared
 from adapters.sql.rows import Row, to_datetime, to_record, to_rows
-from adapters.sql.statements import Statements, statements
+from adapters.sql.statements import Statements, rewriting, statements
 from adapters.sql.verdicts import placed
 from adapters.sqlite.bulk import store_rows
 from adapters.sqlite.connections import Connections, ConnectionSettings, transaction
@@ -39,7 +39,7 @@ from sql import migrations
 class SqliteBackend:
     """Records in one file: one writer, a few readers, and one reader kept for single keys.
 
-    Abilities: conditional writes, unique fields, counting, expiring, scanning, dumping.
+    Abilities: conditional writes, unique fields, counting, expiring, scanning, dumping, rewriting.
     """
 
     unique_fields = True
@@ -151,6 +151,21 @@ class SqliteBackend:
         """As the port says."""
         statement = self._of(collection).delete
         await self._database.run(lambda connection: connection.execute(statement, (key,)).rowcount)
+
+    async def rewrite(self, collection: Collection, records: Sequence[Record]) -> int:
+        """As the ability says."""
+        statement = self._of(collection).rewrite
+        if not statement:
+            return 0
+
+        def work(connection: sqlite3.Connection) -> int:
+            rows = [rewriting(collection, row) for row in to_rows(records)]
+            with transaction(connection):
+                before = connection.total_changes
+                store_rows(connection, statement, rows)
+                return connection.total_changes - before
+
+        return await self._database.run(work)
 
     async def count_by(self, collection: Collection, field: str, where: Filter) -> Mapping[str, int]:
         """As the ability says."""

@@ -26,6 +26,7 @@ from domain.model.observations import (
     RecordDeadLettered,
     RecordsDiscarded,
     RecordsExpired,
+    RecordsRewrapped,
     RequestServed,
     StorageOperated,
     WorkerEnded,
@@ -67,6 +68,7 @@ class Metrics:
             ObjectStoreRegained: lambda _: self._object_store.set(1),
             RecordsExpired: lambda gone: self._expired.labels(self._noun(gone.collection)).inc(gone.records),
             DecryptionRefused: lambda refused: self._unreadable.labels(refused.noun).inc(),
+            RecordsRewrapped: lambda done: self._rewrapped.labels(done.noun).inc(done.records),
             OrphansCollected: lambda swept: self._orphans.inc(swept.removed),
         }
         self._pressure = PressureMetrics(self.registry, self._nouns).handlers
@@ -112,10 +114,12 @@ class Metrics:
         self._expired = counter("records_expired", "Records removed because they were kept long enough.", "type")
         self._object_store = self._gauge("object_store_up", "1 while the content of files can be stored.")
         self._orphans = counter("orphans_collected", "Objects removed because no file names them.")
+        self._rewrapped = counter("records_rewrapped", "Stored records that were encrypted anew.", "type")
         self._unreadable = counter("decryption_failures", "Encrypted values that could not be read.", "type")
         for noun in self._nouns.values():
             self._dead_letters.labels(noun).set(0)
             self._unreadable.labels(noun)
+            self._rewrapped.labels(noun)
             for family in (self._flushes, self._flush_failures, self._dead_lettered):
                 family.labels(noun)
 

@@ -116,6 +116,11 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return tuple((place, field) for place, field in enumerate(self.data_fields) if field.sealable)
 
     @cached_property
+    def rewritten(self) -> tuple[int, ...]:
+        """The places in ``Record.values`` of what a record may have in other texts for the same version."""
+        return (*(place for place, _ in self.sealable), *(place for place, _ in self.normal_forms))
+
+    @cached_property
     def normal_forms(self) -> tuple[tuple[int, str], ...]:
         """The places of normal forms in ``Record.values``, with the names of the fields that they are derived from."""
         return tuple((place, f.normal_form_of) for place, f in enumerate(self.data_fields) if f.normal_form_of)

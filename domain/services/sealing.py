@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection as Some
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -24,6 +24,7 @@ from domain.services.schema import Checked
 from ports.ambient import Observer
 from ports.keyring import Keyring
 
+PLAIN = ""  # in the place of a key's id: written before the field was encrypted
 _AT_ONCE = 500  # records that are encrypted before others may run
 _NULL = b"null"
 _Body = dict[str, msgspec.Raw]
@@ -52,6 +53,10 @@ class Sealing:
         self._observer = observer
         self.former = set(self._encrypted)  # collections in which there may be values of before they were encrypted
 
+    def fields(self, collection: Collection) -> tuple[str, ...]:
+        """The encrypted fields of a collection."""
+        return tuple(self._encrypted.get(collection.name, ()))
+
     def encrypts(self, collection: Collection) -> bool:
         """Whether a collection has encrypted fields."""
         return bool(self._encrypted.get(collection.name))
@@ -70,30 +75,37 @@ class Sealing:
                 await asyncio.sleep(0)
         return msgspec.structs.replace(checked, payload=msgspec.json.encode(bodies))
 
+    def under(self, collection: Collection, record: Record) -> Iterator[str]:
+        """What the fields of a stored record are encrypted under: ids of keys, and ``PLAIN`` where one should be."""
+        for field, _, found in self._encryptions(collection, record):
+            if found is not None:
+                yield found.key_id
+            elif self._hides(collection, field):
+                yield PLAIN
+
     def resealed(self, collection: Collection, record: Record) -> Record | None:
         """A stored record with each field as it would be stored today; None where it is. Raises DecryptionFailed."""
-        values = list(record.values)
-        encrypted = {field.name for field in self._fields(collection)}
-        changed = False
-        for place, field in collection.sealable:
-            value = values[place]
-            if not isinstance(value, str) or record.deleted_at is not None:
-                continue
-            found = parsed(value)
-            if field.name in encrypted and (found is None or found.key_id != self._ring().active):
-                values[place] = self._sealed_value(
-                    collection, field, record.key, self._value(collection, field, record)
-                )
-            elif field.name not in encrypted and found is not None:
-                values[place] = self._value(collection, field, record)
-            else:
-                continue
-            changed = True
-        if not changed:
+        anew: dict[int, str] = {}
+        for field, text, found in self._encryptions(collection, record):
+            hidden, place = self._hides(collection, field), collection.positions[field.name]
+            if hidden and (found is None or found.key_id != self._ring().active):
+                plaintext = self._plaintext(collection, field, record.key, text)
+                anew[place] = self._sealed_value(collection, field, record.key, plaintext)
+            elif found is not None and not hidden:
+                anew[place] = self._plaintext(collection, field, record.key, text)
+        if not anew:
             return None
+        values = [anew.get(place, value) for place, value in enumerate(record.values)]
         for place, source in collection.normal_forms:
             values[place] = stored_normal_form(str(values[collection.positions[source]]))
         return msgspec.structs.replace(record, values=tuple(values))
+
+    def _encryptions(self, collection: Collection, record: Record) -> Iterator[tuple[Field, str, Sealed | None]]:
+        """The fields that may be encrypted and have a value of their own, its stored text, and its parts."""
+        for place, field in collection.sealable if record.deleted_at is None else ():
+            value = record.values[place]
+            if isinstance(value, str) and value != field.default:
+                yield field, value, parsed(value)
 
     def _seal(self, collection: Collection, fields: Some[Field], key: str, body: _Body) -> None:
         for field in fields:
@@ -155,24 +167,19 @@ class Sealing:
             if raw is None or MARK.encode() not in bytes(raw)[: len(MARK) + 1]:
                 continue
             text = bytes(raw).decode() if field.type is FieldType.OBJECT else _TEXT.decode(raw)
-            plaintext = self._plaintext(collection, field, key, text)
+            plaintext = self._told(collection, field, key, text)
             body[field.name] = msgspec.Raw(
                 plaintext.encode() if field.type is FieldType.OBJECT else msgspec.json.encode(plaintext)
             )
         return msgspec.json.encode(body)
 
     def _value(self, collection: Collection, field: Field, record: Record) -> str:
-        return self._plaintext(collection, field, record.key, str(record.values[collection.positions[field.name]]))
+        return self._told(collection, field, record.key, str(record.values[collection.positions[field.name]]))
 
-    def _plaintext(self, collection: Collection, field: Field, key: str, text: str) -> str:
-        found = parsed(text)
-        if found is None:
-            return text
+    def _told(self, collection: Collection, field: Field, key: str, text: str) -> str:
+        """The plaintext of a stored text that somebody asks for: a failure is observed."""
         try:
-            if self.keyring is None:
-                raise DecryptionFailed("it is encrypted, and no [keyring] is configured")
-            context = _context(collection, field, key, found.blind)
-            return self.keyring.open(found.key_id, found.content, context).decode()
+            return self._plaintext(collection, field, key, text)
         except DecryptionFailed as error:
             self._observer(
                 DecryptionRefused(
@@ -182,6 +189,14 @@ class Sealing:
             raise DecryptionFailed(
                 f"`{field.name}` of {collection.noun} {key!r} cannot be decrypted: {error.detail}."
             ) from None
+
+    def _plaintext(self, collection: Collection, field: Field, key: str, text: str) -> str:
+        found = parsed(text)
+        if found is None:
+            return text
+        if self.keyring is None:
+            raise DecryptionFailed("it is encrypted, and no [keyring] is configured")
+        return self.keyring.open(found.key_id, found.content, _context(collection, field, key, found.blind)).decode()
 
     # questions
 

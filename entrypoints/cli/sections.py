@@ -50,6 +50,7 @@ SECTIONS: Mapping[str, Sequence[Listed]] = {
     "Configure": (
         Listed("keys", f"{_CLI}.keys:keys", "Make, list, rotate and revoke API keys."),
         Listed("config", f"{_CLI}.configuration:config", "Look at the configuration."),
+        Listed("keyring", f"{_CLI}.keyring:keyring", "Make, exchange and retire the keys of encrypted fields."),
         Listed("completion", f"{_CLI}.completion:completion", "Print the completion script of a shell."),
         Listed("version", f"{_CLI}.completion:version", "Print the version."),
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from domain.errors import AbilityMissing
 from domain.model.collections import Collection
 from domain.services.registry import StorageBackendRegistry
-from ports.abilities import ConditionalWrites, Counting, Dumping, Expiring, Scanning, UniqueFields
+from ports.abilities import ConditionalWrites, Counting, Dumping, Expiring, Rewriting, Scanning, UniqueFields
 
 ABILITIES: dict[str, type] = {
     "conditional_writes": ConditionalWrites,
@@ -14,6 +14,7 @@ ABILITIES: dict[str, type] = {
     "expiring": Expiring,
     "scanning": Scanning,
     "dumping": Dumping,
+    "rewriting": Rewriting,
 }
 
 

@@ -19,6 +19,7 @@ from domain.services.trail import Trail
 from entrypoints.backends import Backends
 from entrypoints.caching import CachedReads
 from entrypoints.credentials import Credentials
+from entrypoints.encryption import Encryption
 from entrypoints.filing import Filing
 from entrypoints.holds import Holds
 from entrypoints.http.body import Bodies
@@ -57,6 +58,7 @@ class Services:
     filing: Filing
     cache: CachedReads
     searching: Searching
+    encryption: Encryption
     observer: Observer
     clock: Clock
     ids: Ids

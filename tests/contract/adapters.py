@@ -29,20 +29,20 @@ from adapters.system.clock import SystemClock
 from domain.model.built_in import STORED
 from domain.model.secret import Secret
 from entrypoints.backend_types import backend_type
-from ports.abilities import ConditionalWrites, Counting, Dumping, Expiring, Scanning, UniqueFields
+from ports.abilities import ConditionalWrites, Counting, Dumping, Expiring, Rewriting, Scanning, UniqueFields
 from ports.backend_type import BackendContext
 from tests.servers import Database
 
-OPTIONAL = (ConditionalWrites, UniqueFields, Counting, Expiring, Scanning, Dumping)
+OPTIONAL = (ConditionalWrites, UniqueFields, Counting, Expiring, Scanning, Dumping, Rewriting)
 
 ABILITIES = {
-    #           conditional writes  unique fields  counting  expiring  scanning  dumping
-    "memory": {ConditionalWrites, UniqueFields, Counting, Expiring, Scanning, Dumping},
-    "sqlite": {ConditionalWrites, UniqueFields, Counting, Expiring, Scanning, Dumping},
-    "mariadb": {ConditionalWrites, UniqueFields, Counting, Expiring, Scanning, Dumping},
-    "mysql": {ConditionalWrites, UniqueFields, Counting, Expiring, Scanning, Dumping},
-    "postgres": {ConditionalWrites, UniqueFields, Counting, Expiring, Scanning, Dumping},
-    "redis": {ConditionalWrites, Counting, Scanning, Dumping},
+    #           conditional writes  unique fields  counting  expiring  scanning  dumping  rewriting
+    "memory": {ConditionalWrites, UniqueFields, Counting, Expiring, Scanning, Dumping, Rewriting},
+    "sqlite": {ConditionalWrites, UniqueFields, Counting, Expiring, Scanning, Dumping, Rewriting},
+    "mariadb": {ConditionalWrites, UniqueFields, Counting, Expiring, Scanning, Dumping, Rewriting},
+    "mysql": {ConditionalWrites, UniqueFields, Counting, Expiring, Scanning, Dumping, Rewriting},
+    "postgres": {ConditionalWrites, UniqueFields, Counting, Expiring, Scanning, Dumping, Rewriting},
+    "redis": {ConditionalWrites, Counting, Scanning, Dumping, Rewriting},
     "opensearch": {Counting, Expiring, Scanning, Dumping},
 }
 

@@ -9,13 +9,14 @@ import secrets
 import signal
 import stat
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from adapters.keyring import key_file
-from tests.e2e.api import Api
+from tests.e2e.api import Api, Lost
 from tests.e2e.service import Service, ServiceDied, command, environment
 from tests.e2e.shared_loop import WorkerProcess, migrate, shared_settings
 from tests.e2e.stores import on_every_store
@@ -26,6 +27,7 @@ pytestmark = pytest.mark.slow
 USERS = "/api/v1/users"
 TASKS = "/api/v1/translation/tasks"
 LOGS = "/api/v1/logs"
+KEYRING = "/api/v1/system/keyring"
 CANARY = f"canary{secrets.token_hex(4)}"  # in every value that is encrypted, and nowhere else
 CONFIGURATION = """
 [keyring]
@@ -216,6 +218,62 @@ async def test_what_was_written_before_is_read_and_is_encrypted_when_it_is_writt
         await service.start()
         await shown(api)
         assert (await api.send("POST", USERS, body=user("u9", email=f"U1.{CANARY}@example.org"))).status == 409
+
+
+@on_every_store
+async def test_what_was_written_before_and_under_other_keys_is_encrypted_anew_while_clients_write(
+    service, api, tmp_path, store
+) -> None:
+    async with service:
+        await through_every_door(api)
+        await api.flush()
+        before = (await api.send("GET", f"{USERS}/u5")).headers["Etag"]
+        assert await service.stop() == 0
+        keys = configure(tmp_path)
+        await service.start()
+        assert set(await rewrapped(api)) == {"k1"}
+        assert b"persistence_records_rewrapped_total" in (await api.page("/metrics")).encode()
+        await shown(api)
+
+        writer = asyncio.create_task(writing(api))
+        await asyncio.to_thread(key_file.add, keys, "k2", active=True)
+        assert (await api.send("POST", "/api/v1/system/reload")).status == 200
+        service.kill()
+        await service.start()
+        written = await writer
+        used = await rewrapped(api)
+        assert (used["k1"], used["k2"]["values"] > 100) == ({"values": 0, "dead_letters": 0}, True)
+        await shown(api)
+        assert (await api.send("GET", f"{USERS}/u5")).headers["Etag"] == before
+        await asyncio.to_thread(key_file.remove, keys, "k1")
+        assert (await api.send("POST", "/api/v1/system/reload")).status == 200
+        assert (await api.send("GET", f"{USERS}/u1", headers={"Cache-Control": "no-cache"})).status == 200
+        assert await service.stop() == 0
+        await service.start()
+        await shown(api)
+        for key, text in written.items():
+            assert (await api.get("tasks", key))["error_message"] == text
+
+
+async def writing(api: Api) -> dict[str, str]:
+    """Changes of tasks by a client that tries again, and what it was told that they are."""
+    written = {}
+    for number in range(100):
+        key, text = f"t{number % 10 + 10}", f"{CANARY} {number}"
+        with suppress(*Lost):
+            if (await api.send("PATCH", f"{TASKS}/{key}", body={"error_message": text})).status == 200:
+                written[key] = text
+        await asyncio.sleep(0.02)
+    return written
+
+
+async def rewrapped(api: Api) -> dict[str, Any]:
+    """Wait until nothing is left to encrypt anew; the keys and what is under them."""
+    async with asyncio.timeout(120):
+        while not (state := (await api.send("GET", KEYRING)).body)["clean"]:
+            assert (await api.send("POST", f"{KEYRING}/rewrap")).status == 202
+            await asyncio.sleep(2)
+        return state["keys"]
 
 
 def run(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -11,6 +11,8 @@ from domain.model.observations.beside import (
     ObjectStoreLost,
     ObjectStoreRegained,
     OrphansCollected,
+    RecordsRewrapped,
+    RewrapFailed,
     SearchIndexBehind,
     SearchIndexFilled,
     SearchIndexLost,
@@ -127,6 +129,8 @@ Observation = (
     | CertificateRenewed
     | CertificateRefused
     | DecryptionRefused
+    | RecordsRewrapped
+    | RewrapFailed
     | ConfigurationReloaded
     | ReloadRefused
     | KeyStoreLost
@@ -175,11 +179,13 @@ __all__ = [
     "RecordsAccepted",
     "RecordsDiscarded",
     "RecordsExpired",
+    "RecordsRewrapped",
     "ReloadRefused",
     "RequestFailed",
     "RequestServed",
     "RequestsLimited",
     "RetentionFailed",
+    "RewrapFailed",
     "SearchIndexBehind",
     "SearchIndexFilled",
     "SearchIndexLost",

@@ -103,3 +103,20 @@ class DecryptionRefused(Observed, frozen=True, kw_only=True, tag=True):
     field: str
     key: str  # of the record
     detail: str
+
+
+class RecordsRewrapped(Observed, frozen=True, kw_only=True, tag=True):
+    """A pass over a collection has encrypted records anew."""
+
+    collection: str
+    noun: str  # one record of the collection, in metric labels
+    records: int
+    unreadable: int  # records that it had to leave as they are
+
+
+class RewrapFailed(Observed, frozen=True, kw_only=True, tag=True):
+    """A pass ended early, or had to leave a record; another one follows."""
+
+    collection: str
+    error: str  # stable code
+    detail: str

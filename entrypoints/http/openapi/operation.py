@@ -53,7 +53,7 @@ BACKEND: Problems = (
 )
 STATE: Problems = (errors.BackendUnavailable, errors.BackendExhausted)  # of state.db
 RELOAD: Problems = (errors.InvalidConfiguration, errors.UnknownBackend, errors.StartFailure, *BACKEND)
-READ: Problems = (errors.Replaying, *BACKEND)
+READ: Problems = (errors.Replaying, errors.DecryptionFailed, *BACKEND)
 SETTLED: Problems = (errors.FlushIncomplete, errors.JournalFailed, *READ)
 LIST: Problems = (errors.InvalidCursor, errors.AbilityMissing, *SETTLED)
 CHANGE: Problems = (errors.AbilityMissing, *JOURNAL, *SETTLED)

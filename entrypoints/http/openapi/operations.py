@@ -9,6 +9,7 @@ from entrypoints.http import idempotency
 from entrypoints.http.handlers import (
     dead_letters,
     documents,
+    keyring,
     keys,
     lists,
     probes,
@@ -19,6 +20,7 @@ from entrypoints.http.handlers import (
     translation,
 )
 from entrypoints.http.media import JSON, MERGE_PATCH, NDJSON
+from entrypoints.http.openapi import keyring as keyrings
 from entrypoints.http.openapi import keys as described
 from entrypoints.http.openapi import parameters, shapes
 from entrypoints.http.openapi import search as searches
@@ -274,6 +276,8 @@ OPERATIONS: Mapping[Handler, Operation] = {
         answer=shapes.Reloaded,
         problems=RELOAD,
     ),
+    keyring.show: Operation(tag="system", answer=keyrings.Keyring, problems=(errors.AbilityMissing,)),
+    keyring.rewrap: Operation(tag="system", status=202, answer=keyrings.Keyring, problems=(errors.AbilityMissing,)),
     probes.root: Operation(tag="about", answer=shapes.Root, page=True),
     probes.live: Operation(tag="about", answer=shapes.Live),
     probes.ready: Operation(tag="about", answer=shapes.Ready, problems=(errors.Unavailable, errors.JournalFailed)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ports.abilities import ConditionalWrites, Counting, Dumping, Expiring, Scanning, UniqueFields
+from ports.abilities import ConditionalWrites, Counting, Dumping, Expiring, Rewriting, Scanning, UniqueFields
 from ports.migrating import Migrating
 
 _MODULES = (
@@ -15,6 +15,7 @@ _MODULES = (
         "migrating",
         "query",
         "query_at_random",
+        "rewriting",
         "storage_backend",
         "unique_fields",
     ),
@@ -67,6 +68,12 @@ async def scanning(backend):
 async def dumping(backend):
     """The backend as one that gives everything as it is stored."""
     return _able(backend, Dumping)
+
+
+@pytest.fixture
+async def rewriting(backend):
+    """The backend as one that puts other texts in the place of stored ones."""
+    return _able(backend, Rewriting)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import io
 import json
@@ -28,6 +29,7 @@ from adapters.system.ids import SystemIds
 from domain.model.built_in import BUILT_IN
 from domain.model.observations import Observation
 from domain.model.policies import BufferPolicy
+from domain.model.secret import Secret
 from domain.services.buffer import BufferManager
 from domain.services.changes import ChangeService
 from domain.services.counted_log import CountedLog
@@ -42,12 +44,14 @@ from domain.services.query import QueryService
 from domain.services.receipts import ReceiptService
 from domain.services.recovery import RecoveryService
 from domain.services.revisions import RevisionIssuer
+from domain.services.rewrapping import Rewrapping
 from domain.services.schema import Schemas
 from domain.services.search_feed import READER
 from domain.services.trail import Trail
 from entrypoints.backends import Backends
 from entrypoints.caching import CachedReads
 from entrypoints.credentials import Credentials
+from entrypoints.encryption import Encryption
 from entrypoints.filing import Filing
 from entrypoints.holds import Holds
 from entrypoints.http.app import create_app
@@ -56,13 +60,18 @@ from entrypoints.http.server import HttpServer
 from entrypoints.http.services import About, Services
 from entrypoints.limiting import Limiting
 from entrypoints.searching import Searching
-from entrypoints.sections import AuthSettings, ConfiguredBackend, ObjectSettings, QuotaSettings
+from entrypoints.sections import AuthSettings, ConfiguredBackend, KeyringSettings, ObjectSettings, QuotaSettings
 from entrypoints.settings import Settings
 from ports.backend_type import BackendSettings, BackendType
 
 API = "/api/v1/translation"
 POLICY = BufferPolicy(linger_seconds=0.01, read_deadline_seconds=2.0)
 LIMITS = ObjectSettings()
+KEYRING = KeyringSettings(
+    active="k1",
+    keys={"k1": Secret(base64.b64encode(bytes(range(32))).decode())},
+    index_key=Secret(base64.b64encode(bytes(range(32, 64))).decode()),
+)  # by which nothing is encrypted
 
 
 @dataclass
@@ -160,6 +169,7 @@ async def running(
     services, log, letters = build(policy, bodies or Bodies(), backend, observed, objects, limits, index, quotas, auth)
     http = HttpServer(partial(create_app, services), port=0, finish_seconds=1.0, **server)
     await services.credentials.open()
+    await services.encryption.open()
     await services.buffer.start()
     await services.flush.start()
     await http.open()
@@ -190,7 +200,8 @@ def build(
     clock, schemas, receipts = SystemClock(), Schemas(BUILT_IN), MemoryReceipts()
     given = BackendType(BackendSettings, lambda *_: backend, alone=True)
     configured = {"main": ConfiguredBackend("memory", given, BackendSettings())}
-    settings = Settings(backends=configured, auth=AuthSettings(mode=auth), quotas=quotas)
+    settings = Settings(backends=configured, auth=AuthSettings(mode=auth), quotas=quotas, keyring=KEYRING)
+    encryption = Encryption(settings, observed)
     backends = Backends(settings, BUILT_IN, observed, clock)
     registry = backends.registry
     readers = ("primary", READER) if index else ("primary",)
@@ -213,6 +224,9 @@ def build(
         clock=clock,
     )
     flush = FlushEngine([Lane(c, schemas.of(c.name), parts) for c in BUILT_IN], gate, buffer, observed, gate)
+    encryption.rewrapping = Rewrapping(
+        registry, encryption.sealing, lambda _: asyncio.sleep(0), lambda _: False, observed, clock
+    )
     cache = CachedReads(settings, backends, counted, observed, clock)
     query = QueryService(registry, buffer, flush, policy, caching=cache.caching)
     changes = ChangeService(registry, schemas, buffer, flush, query, receipts, policy, clock)
@@ -238,6 +252,7 @@ def build(
         cache=cache,
         searching=Searching(settings, schemas, registry, query, buffer, kept, observed, index),
         receipts=ReceiptService([c.name for c in BUILT_IN], log, receipts, issuer),
+        encryption=encryption,
         observer=observed,
         clock=clock,
         ids=SystemIds(),

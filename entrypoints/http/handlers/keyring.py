@@ -1,0 +1,32 @@
+"""Keys, and what is encrypted under them."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from domain.errors import AbilityMissing
+from domain.services.rewrapping import Rewrapping
+from entrypoints.http.answers import json_response
+from entrypoints.http.call import Call
+from entrypoints.http.parameters import only
+
+
+async def show(call: Call) -> web.Response:
+    """The ids of the keys, how much is encrypted under each, and how far the latest look at the records is."""
+    only(call.request)
+    return json_response(_rewrapping(call).state())
+
+
+async def rewrap(call: Call) -> web.Response:
+    """Look through all records again, and encrypt anew what is under another key than the active one, or under none."""
+    only(call.request)
+    rewrapping = _rewrapping(call)
+    rewrapping.again()
+    return json_response(rewrapping.state(), 202)
+
+
+def _rewrapping(call: Call) -> Rewrapping:
+    found = call.services.encryption.rewrapping
+    if found is None or call.services.encryption.sealing.keyring is None:
+        raise AbilityMissing("encryption: there are no keys here. `[keyring]` in the configuration names some.")
+    return found
