@@ -25,9 +25,10 @@ class Credentials:
     """
 
     def __init__(self, settings: Settings, observer: Observer, ids: Ids, clock: Clock) -> None:
+        self._settings = settings
         self._name = settings.keys_backend
         self._observer = observer
-        self._store = KeyStore(lambda: build_backend(settings, settings.keys_backend, (API_KEYS,)))
+        self._store = KeyStore(lambda: build_backend(self._settings, self._name, (API_KEYS,)))
         self._authenticator = KeyAuthenticator(self._store, observer, clock)
         self._noting: asyncio.Task[None] | None = None
         self.keys = ApiKeys(self._store, ids, clock, self._authenticator.forget)
@@ -44,6 +45,13 @@ class Credentials:
         except BackendUnavailable as error:
             self._observer(BackendAbsent(backend=self._name, detail=error.detail))
         self._noting = asyncio.create_task(self._authenticator.note_uses(self.keys), name="uses of keys")
+
+    async def turn(self, settings: Settings) -> None:
+        """Reach the backend by settings that changed while it serves; another one is taken by a restart alone."""
+        before, now = self._settings.backends.get(self._name), settings.backends.get(self._name)
+        if now is not None and now != before:
+            self._settings = settings
+            await self._store.renew()
 
     async def close(self) -> None:
         """Release the store."""

@@ -118,6 +118,7 @@ def _rewrapping(container: Container) -> Rewrapping:
 async def _turn(container: Container, settings: Settings) -> None:
     """Other backends, routes or keys serve from here on: so may others drain."""
     container.encryption().turn()
+    await container.credentials().turn(settings)
     async with container.drains().prepared(settings) as lanes:
         await container.flush().turn_to(lanes)
 

@@ -37,7 +37,7 @@ def check(settings: Settings) -> None:
         )
     hosts = {name: getattr(settings, name).host for name in ("server", "admin", "worker")}
     for section, host in hosts.items():
-        if settings.auth.mode == "off" and not _loopback(host) and not settings.server.insecure:
+        if settings.auth.mode == "off" and not is_loopback(host) and not settings.server.insecure:
             raise InvalidConfiguration(
                 f"{section}.host: {host} can be reached by others, and nobody has to authenticate; set auth.mode = "
                 '"keys" (`persistence keys create` makes the first one), or listen on 127.0.0.1, or say --insecure '
@@ -70,7 +70,8 @@ def _check_collection(settings: Settings, collection: Collection) -> None:
         )
 
 
-def _loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
 
 from domain.errors import InvalidParameter
+
+_WORDS = re.compile(r"[a-z_: ]{0,80}")  # what may be repeated: a key, put there by mistake, may not
 
 
 class Right(StrEnum):
@@ -65,8 +68,9 @@ def checked_scopes(texts: Iterable[str], collections: Iterable[str]) -> frozense
     known = {scope_of(right, name) for right in Right for name in ("", *collections)}
     scopes = frozenset(texts)
     for scope in sorted(scopes - known):
+        named = repr(scope[:80]) if _WORDS.fullmatch(scope) else "One of the texts"
         raise InvalidParameter(
-            f"{scope[:80]!r} is no scope; one is a right ({', '.join(Right)}) or, like `read:translation_tasks`, a "
+            f"{named} is no scope; one is a right ({', '.join(Right)}) or, like `read:translation_tasks`, a "
             "right and a collection."
         )
     return scopes

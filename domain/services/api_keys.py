@@ -59,9 +59,13 @@ class KeyStore:
 
     async def close(self) -> None:
         """Release the backend, if it was needed."""
-        if self._backend is not None and self._opening is not None:
-            await self._opening.close()
-            await self._backend.close()
+        await _closed(self._backend, self._opening)
+
+    async def renew(self) -> None:
+        """Build and open the backend anew when it is needed next: its settings have changed."""
+        backend, opening = self._backend, self._opening
+        self._backend = self._opening = None
+        await _closed(backend, opening)
 
     async def find(self, key_id: str) -> ApiKey | None:
         """What is stored of a key."""
@@ -97,6 +101,12 @@ class KeyStore:
             self._opening = LateOpening(self._backend)
         await self._opening.opened()
         return self._backend
+
+
+async def _closed(backend: _Backend | None, opening: LateOpening | None) -> None:
+    if backend is not None and opening is not None:
+        await opening.close()
+        await backend.close()
 
 
 class ApiKeys:

@@ -54,8 +54,8 @@ class Finding(msgspec.Struct, frozen=True):
 @data_dir_option
 @json_option
 def check(config: Path | None, data_dir: str | None, as_json: bool) -> int:
-    """Say whether the service would start here: configuration, data folder, disk, address, backends, object store,
-    search index, cache.
+    """Say whether the service would start here: configuration, data folder, disk, address, callers, backends, object
+    store, search index, cache.
 
     \b
     Example: persistence check && persistence serve
@@ -95,6 +95,7 @@ def _looks(settings: Settings) -> Iterator[tuple[str, Callable[[], tuple[Verdict
     yield "address", lambda: _address(settings.server.host, settings.server.port)
     if settings.server.tls_certificate:
         yield "certificate", lambda: _certificate(settings)
+    yield "callers", lambda: _callers(settings)
     for name in settings.backends:
         yield f"backend {name}", functools.partial(_backend, settings, name)
     yield "object store", lambda: _objects(settings)
@@ -144,6 +145,13 @@ def _address(host: str, port: int) -> tuple[Verdict, str]:
         except OSError as error:
             return Verdict.FAILURE, f"{host}:{port} cannot be listened on: {error.strerror or error}."
     return Verdict.OK, f"{host}:{port} is free" if port else f"{host}, any free port"
+
+
+def _callers(settings: Settings) -> tuple[Verdict, str]:
+    from entrypoints.cli import callers
+
+    outlook = callers.look(settings)
+    return Verdict.WARNING if outlook.warning else Verdict.OK, outlook.detail
 
 
 def _certificate(settings: Settings) -> tuple[Verdict, str]:

@@ -77,10 +77,8 @@ def _tells_a_credential(request: web.Request) -> bool:
 
 def _credential(request: web.Request) -> str | None:
     """What a caller shows: one key or one token, in a header, never in a cookie."""
-    keys, tokens = request.headers.getall(KEY_HEADER, []), request.headers.getall("Authorization", [])
-    if len(keys) + len(tokens) != 1:
-        return None
-    if keys:
-        return keys[0].strip()
-    match = _BEARER.fullmatch(tokens[0].strip())
-    return match[1] if match else None
+    shown = {key.strip() for key in request.headers.getall(KEY_HEADER, [])}
+    for authorization in request.headers.getall("Authorization", []):
+        match = _BEARER.fullmatch(authorization.strip())
+        shown.add(match[1] if match else "")
+    return shown.pop() if len(shown) == 1 else None

@@ -40,7 +40,19 @@ class Probes:
 
     def app(self) -> web.Application:
         """Made anew for each listener."""
-        app = web.Application(middlewares=[web.middleware(self._door)])
+
+        @web.middleware
+        async def door(
+            request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+        ) -> web.StreamResponse:
+            if request.path != _OPEN:
+                try:
+                    await who_asks(request, self._access)
+                except PersistenceError as error:
+                    return stranger_problem(error)
+            return await handler(request)
+
+        app = web.Application(middlewares=[door])
         app.router.add_get(_OPEN, self.live)
         app.router.add_get("/health", self.health)
         app.router.add_get("/metrics", self.metrics)
@@ -61,16 +73,6 @@ class Probes:
         for seen in measured(self._registry, self._worker.states()):
             self._observer(seen)
         return web.Response(body=self._render_metrics(), headers={"Content-Type": METRICS_TYPE})
-
-    async def _door(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
-        if request.path != _OPEN:
-            try:
-                await who_asks(request, self._access)
-            except PersistenceError as error:
-                return stranger_problem(error)
-        return await handler(request)
 
 
 def _document(content: object) -> web.Response:

@@ -62,7 +62,7 @@ FORMS = {
     "nothing": lambda _: {"X-API-Key": ""},
     "a password": lambda key: {"Authorization": "Basic " + base64.b64encode(f"key:{key}".encode()).decode()},
     "no scheme": lambda key: {"Authorization": key},
-    "two credentials": lambda key: {"Authorization": f"Bearer {key}", "X-API-Key": key},
+    "two credentials": lambda key: {"Authorization": f"Bearer {key[:-1]}-", "X-API-Key": key},
     "a cookie": lambda key: {"Cookie": f"X-API-Key={key}; api_key={key}"},
 }
 
@@ -77,6 +77,7 @@ async def test_what_is_no_credential_lets_nobody_in(guarded: Running, form: str)
 async def test_a_key_is_also_taken_as_a_bearer_token(guarded: Running) -> None:
     key = (await guarded.key("read"))["X-API-Key"]
     assert (await guarded.get(TASKS, headers={"Authorization": f"bearer {key}"}))[0] == 200
+    assert (await guarded.get(TASKS, headers={"Authorization": f"Bearer {key}", "X-API-Key": key}))[0] == 200
 
 
 @pytest.mark.parametrize("query", ["api_key=x", "access_token=x", "status=pending&user_id={key}", "user_id={coded}"])

@@ -152,6 +152,15 @@ def test_other_than_loopback_addresses_need_a_word(load, host):
     with pytest.raises(InvalidConfiguration, match="--insecure"):
         load(server={"host": host})
     assert load(server={"host": host, "insecure": True}).server.host == host
+    assert load(server={"host": host}, auth={"mode": "keys"}).server.host == host
+
+
+def test_keys_are_kept_where_the_records_are_unless_another_backend_is_named(load):
+    two = {"main": {"type": "sqlite"}, "other": {"type": "memory"}}
+    assert load(backends=two).keys_backend == "main"
+    assert load(backends=two, auth={"backend": "other"}).keys_backend == "other"
+    with pytest.raises(UnknownBackend, match=r"auth\.backend: there is no \[backends\.third\]"):
+        load(backends=two, auth={"backend": "third"})
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])

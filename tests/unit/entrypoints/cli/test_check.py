@@ -26,7 +26,7 @@ def test_a_new_folder_is_fine_and_nothing_is_made_by_looking(tmp_path, capsys):
     assert code == Exit.OK
     assert {name: each["verdict"] for name, each in found.items() if name != "disk space"} == dict.fromkeys(
         (
-            *("configuration", "data folder", "disk sync", "address"),
+            *("configuration", "data folder", "disk sync", "address", "callers"),
             *("backend main", "object store", "search index", "cache"),
         ),
         "ok",
@@ -191,3 +191,21 @@ def test_a_cache_that_does_not_answer_is_a_warning(capsys, monkeypatch):
     code, found = verdicts(capsys)
     assert (code, found["cache"]["verdict"]) == (Exit.OK, "warning")
     assert "lists: Redis cannot be used" in found["cache"]["detail"]
+
+
+def test_who_would_be_let_in_is_said(tmp_path, monkeypatch, capsys):
+    assert verdicts(capsys)[1]["callers"]["detail"] == "nobody has to authenticate"
+    monkeypatch.setenv("PERSISTENCE__SERVER__INSECURE", "true")
+    monkeypatch.setenv("PERSISTENCE__SERVER__HOST", "0.0.0.0")
+    assert verdicts(capsys)[1]["callers"]["verdict"] == "warning"
+    monkeypatch.setenv("PERSISTENCE__AUTH__MODE", "keys")
+    assert "no key is made yet" in verdicts(capsys)[1]["callers"]["detail"]
+    assert list(tmp_path.iterdir()) == []
+    for _ in range(2):
+        assert run(["keys", "create", "ci"]) == Exit.OK
+    key_id = capsys.readouterr().out.splitlines()[0][3:19]
+    assert run(["keys", "revoke", key_id]) == Exit.OK
+    found = verdicts(capsys)[1]["callers"]
+    assert found["detail"].startswith("keys, in the backend main: 1 of 2 active; they travel unencrypted")
+    monkeypatch.setenv("PERSISTENCE__SERVER__HOST", "127.0.0.1")
+    assert verdicts(capsys)[1]["callers"]["verdict"] == "ok"

@@ -1,0 +1,50 @@
+"""Who would be let in, for ``persistence check``."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+from domain.errors import BackendUnavailable
+from domain.model.api_keys import API_KEYS, ApiKey
+from domain.services.api_keys import KeyStore
+from entrypoints.backends import build_backend
+from entrypoints.setting_rules import is_loopback
+from entrypoints.settings import Settings
+from ports.abilities import ConditionalWrites
+from ports.migrating import Migrating
+from ports.probing import Outlook
+
+_FIRST = "no key is made yet; `persistence keys create NAME --scope SCOPE` makes one"
+
+
+def look(settings: Settings) -> Outlook:
+    """What `[auth]` comes to; nothing is changed by looking. Raises StartFailure, BackendError."""
+    reached = not is_loopback(settings.server.host)
+    if settings.auth.mode == "off":
+        said = "nobody has to authenticate"
+        return Outlook(f"{said}, and others reach the address", warning=True) if reached else Outlook(said)
+    try:
+        keys = asyncio.run(_keys(settings))
+    except BackendUnavailable as error:
+        return Outlook(f"keys, whose backend {settings.keys_backend} does not answer: {error.detail}", warning=True)
+    now = datetime.now(UTC)
+    active = sum(key.state(now) == "active" for key in keys)
+    bare = reached and not settings.server.tls_certificate
+    open_air = "; they travel unencrypted, unless TLS ends in front of the service" if bare else ""
+    found = f"keys, in the backend {settings.keys_backend}: {active:,} of {len(keys):,} active" if keys else _FIRST
+    return Outlook(found + open_air, warning=bare or not active)
+
+
+async def _keys(settings: Settings) -> list[ApiKey]:
+    """Those that are there; none where their table is not, which an opening might make."""
+    backend = build_backend(settings, settings.keys_backend, (API_KEYS,))
+    if not isinstance(backend, ConditionalWrites):
+        return []
+    if isinstance(backend, Migrating) and not all(step.applied for step in await backend.steps()):
+        return []
+    store = KeyStore(lambda: backend)
+    try:
+        return await store.all()
+    finally:
+        await store.close()
