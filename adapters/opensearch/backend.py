@@ -183,11 +183,20 @@ class OpenSearchBackend:
         days = [places.day_of(record.key) for record in records]
         unknown = {day for day in days if day is not None} - self._there
         for day in [day for day in unknown if places.is_recent(day, self._now())]:
-            await self._server.ask("PUT", day, nothing=(_EXISTS,))
+            await self._make(day)
             self._there.add(day)
         if unknown - self._there:
             self._there |= unknown & await self._days(places)
         return [day if day in self._there else places.base for day in days]
+
+    async def _make(self, index: str) -> None:
+        """Make an index where it is not there. Raises BackendError, of a kind that blames no record."""
+        try:
+            await self._server.ask("PUT", index, nothing=(_EXISTS,))
+        except BackendError as error:
+            if type(error) is not BackendError:
+                raise
+            raise SchemaMismatch(error.detail, retry_after=RETRY_SECONDS) from error
 
     async def _days(self, places: Places) -> set[str]:
         """The indexes of days that there are."""
@@ -200,7 +209,7 @@ class OpenSearchBackend:
             if places.base in self._there:
                 return
             await self._server.ask("PUT", "_index_template", places.base, body=definition(collection, places.patterns))
-            await self._server.ask("PUT", places.base, nothing=(_EXISTS,))
+            await self._make(places.base)
             found = await self._server.ask("GET", places.base, "_mapping")
             meta = found[places.base]["mappings"].get("_meta", {})
             if meta.get("persistence") != rules_of(collection):

@@ -36,6 +36,7 @@ _BY_TYPE: dict[str, type[BackendError]] = {
     "index_closed_exception": SchemaMismatch,
     "no_shard_available_action_exception": BackendUnavailable,
     "unavailable_shards_exception": BackendUnavailable,
+    "validation_exception": BackendExhausted,  # a cluster that takes no more indexes
     "version_conflict_engine_exception": BackendContended,
     "corrupt_index_exception": BackendCorrupt,
     "translog_corrupted_exception": BackendCorrupt,

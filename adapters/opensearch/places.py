@@ -22,7 +22,7 @@ class Places:
 
     def __init__(self, prefix: str, collection: Collection) -> None:
         self.base = f"{prefix}-{collection.name}"
-        self.days = f"{self.base}-*"
+        self.days = f"{self.base}-2*"  # not those of a service whose prefix is this name
         self._has_days = collection.keys_made
 
     @property

@@ -12,7 +12,7 @@ from adapters.opensearch import searches
 from adapters.opensearch.backend import OpenSearchBackend
 from adapters.opensearch.connection import OpenSearchServer
 from adapters.opensearch.settings import OpenSearchSettings
-from domain.errors import InvalidParameter, RecordRefused, SchemaMismatch
+from domain.errors import BackendExhausted, InvalidParameter, RecordRefused, SchemaMismatch
 from domain.model.built_in import BUILT_IN
 from domain.model.logs import LOGS
 from domain.model.query import CountMode, Query, Sort
@@ -110,6 +110,28 @@ async def test_an_index_that_was_made_otherwise_refuses_its_records_and_no_other
 
     assert found.value.index == 1
     assert (await backend.write(LOGS, [batch[0], batch[2]])).applied == 2
+
+
+async def test_a_cluster_that_takes_no_more_indexes_is_full_and_no_record_is_to_blame(store):
+    backend, limit = await store.open(), "cluster.max_shards_per_node"
+    await backend.write(LOGS, [log("own")])
+    store.server.ask("PUT", "/_cluster/settings", {"transient": {limit: 1}})
+    try:
+        with pytest.raises(BackendExhausted, match="maximum shards open"):
+            await backend.write(LOGS, [log(made(0)), log("own")])
+    finally:
+        store.server.ask("PUT", "/_cluster/settings", {"transient": {limit: None}})
+    assert (await backend.write(LOGS, [log(made(0)), log("own")])).applied == 2
+
+
+async def test_services_whose_prefixes_begin_alike_do_not_meet(store):
+    backend, other = await store.open(), Store(store.server, f"{store.prefix}-logs")
+    beside = await other.open()
+    store.opened.append(beside)
+    await backend.write(LOGS, [log("here"), log(made(0))])
+    await beside.write(LOGS, [log(made(1), 1), log("there")])
+
+    assert (await kept(backend), await kept(beside)) == ({"here", made(0)}, {"there", made(1)})
 
 
 async def test_an_index_that_another_process_is_just_making_is_waited_for(store):

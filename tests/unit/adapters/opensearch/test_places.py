@@ -24,7 +24,7 @@ def test_a_made_key_lies_in_its_day_and_every_other_in_no_day():
     assert places.day_of(made(NOW + timedelta(milliseconds=1))) == "p-logs-2026.11.25"
     assert places.day_of("2026.11.24") is None
     assert Places("p", TASKS).day_of(made(NOW)) is None
-    assert (Places("p", TASKS).all, places.all) == ("p-translation_tasks", "p-logs,p-logs-*")
+    assert (Places("p", TASKS).all, places.all) == ("p-translation_tasks", "p-logs,p-logs-2*")
 
 
 @pytest.mark.parametrize(("days", "is_recent"), [(0, True), (-1, True), (-2, False), (40, True), (41, False)])
