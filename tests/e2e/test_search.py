@@ -30,6 +30,7 @@ SHARE = 0.85  # of the queries whose task is among them
 SHORTEST = 20  # characters of a text that queries are taken from
 CAUGHT_UP_SECONDS = 1800
 WITHOUT_BLANKS = {"CJK", "HIRAGANA", "KATAKANA", "THAI"}
+TURNS = [("one", "first", ["first"]), ("two", "second", ["second"]), ("one", "third", ["first", "third"])]
 SCRIPTS = {"CJK": "Chinese", "HIRAGANA": "Japanese", "KATAKANA": "Japanese"}
 
 
@@ -115,3 +116,35 @@ def part_of(text: str, script: str, chance: random.Random) -> str:
         part = ("" if script in WITHOUT_BLANKS else " ").join(whole[begin : begin + length])
         if any(map(str.isalnum, part)):
             return part
+
+
+async def test_a_route_that_turns_without_a_copy_has_the_new_backend_searched(
+    tmp_path: Path, searched: dict[str, str]
+) -> None:
+    file = tmp_path / "persistence.toml"
+    of = '[backends.{0}]\ntype = "sqlite"\npath = "{{data_dir}}/{0}.db"\n'
+    backends = "".join(of.format(name) for name in ("one", "two", "three"))
+    routed = f"{backends}[collections.translation_tasks]\n"
+    text = {"session_id": "s", "status": "pending", "source_lang": "en", "target_lang": "de", "source_text": "a word"}
+
+    async def found() -> list[str]:
+        reply = await api.send("GET", "/api/v1/search", params={"q": "word", "consistency": "strong"})
+        return [item["record"]["task_id"] for item in reply.body["items"]] if reply.status == 200 else [reply.code]
+
+    async def until_found(*keys: str) -> None:
+        async with asyncio.timeout(90):
+            while sorted(await found()) != sorted(keys):  # noqa: ASYNC110
+                await asyncio.sleep(0.2)
+
+    async with Service(tmp_path, settings=searched) as service, Api(service.url) as api:
+        for backend, key, among in TURNS:
+            file.write_text(f'{routed}backend = "{backend}"\n')
+            assert (await api.send("POST", "/api/v1/system/reload")).status == 200
+            await send(api, [{"task_id": key} | text])
+            await until_found(*among)
+        assert await service.stop() == 0
+        file.write_text(f'{routed}backend = "three"\n')
+        await service.start()
+        await send(api, [{"task_id": "fourth"} | text])
+        await until_found("fourth")
+        assert await service.stop() == 0
