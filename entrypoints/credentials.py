@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
-from domain.errors import BackendUnavailable
+from domain.errors import BackendUnavailable, StartFailure
 from domain.model.api_keys import API_KEYS
 from domain.model.observations import BackendAbsent
 from domain.services.access import Access
@@ -15,6 +16,9 @@ from entrypoints.backends import build_backend, naming
 from entrypoints.settings import Settings
 from ports.ambient import Clock, Ids, Observer
 from ports.authenticator import Authenticator
+
+if TYPE_CHECKING:  # its library is not installed everywhere
+    from adapters.jwt.authenticator import JwtAuthenticator
 
 
 class Credentials:
@@ -32,13 +36,16 @@ class Credentials:
         self._authenticator = KeyAuthenticator(self._store, observer, clock)
         self._noting: asyncio.Task[None] | None = None
         self.keys = ApiKeys(self._store, ids, clock, self._authenticator.forget)
-        authenticators: list[Authenticator] = [self._authenticator] if settings.auth.mode == "keys" else []
-        self.access = Access(authenticators)
+        self._tokens = _tokens(settings, observer, clock)
+        taken: list[Authenticator] = [] if settings.auth.mode == "off" else [self._authenticator]
+        self.access = Access(taken if self._tokens is None else [*taken, self._tokens])
 
     async def open(self) -> None:
         """Connect where keys are asked for; a server that does not answer is found later. Raises StartFailure."""
         if self.access.is_open:
             return
+        if self._tokens is not None:
+            await self._tokens.open()
         try:
             with naming(self._name):
                 await self._store.open()
@@ -57,5 +64,21 @@ class Credentials:
         """Release the store."""
         if self._noting is not None:
             await ended(self._noting)
+        if self._tokens is not None:
+            await self._tokens.close()
         await self._authenticator.close()
         await self._store.close()
+
+
+def _tokens(settings: Settings, observer: Observer, clock: Clock) -> JwtAuthenticator | None:
+    """What judges tokens; None where none are taken. Raises StartFailure."""
+    if not settings.auth.issuers:
+        return None
+    try:
+        from adapters.jwt.authenticator import JwtAuthenticator
+    except ModuleNotFoundError as error:
+        raise StartFailure(
+            f"auth.issuers: the library {error.name} is missing. "
+            "Run: make install DRIVERS=yes (or: pip install 'persistence-service[tokens]')"
+        ) from error
+    return JwtAuthenticator(settings.auth.issuers, observer, clock)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from adapters.jwt.settings import IssuerSettings
 from adapters.opensearch.settings import nodes_of
 from domain.model.dead_letters import LetterBounds
 from domain.model.files import MAX_FILE_BYTES, TYPE_PATTERN, FileLimits
@@ -62,6 +63,13 @@ class AuthSettings(Section, frozen=True, kw_only=True):
 
     mode: Literal["off", "keys"] = "off"  # off: everybody who reaches the address may everything
     backend: str = ""  # that holds the API keys; none named: `main`, else the first that is configured
+    issuers: dict[Name, IssuerSettings] = {}  # of tokens that are taken beside keys, where `mode` asks for these
+
+    def __post_init__(self) -> None:
+        """Refuse issuers that cannot be told apart."""
+        said = [each.issuer for each in self.issuers.values()]
+        if len(said) != len({*said}):
+            raise ValueError("two `issuers` have one `issuer`")
 
 
 class AdminSettings(Section, frozen=True, kw_only=True):

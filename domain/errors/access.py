@@ -41,7 +41,7 @@ class KeyNotFound(NotFound):
 
 
 class KeysUnreachable(Unavailable):
-    """Whether this key is valid cannot be told now."""
+    """Whether this credential is valid cannot be told now."""
 
     code = "keys_unreachable"
     cure = "Repeat after `Retry-After` seconds; keys that were used within the last hour are accepted meanwhile."

@@ -65,6 +65,8 @@ from domain.model.observations.running import (
     CertificateRefused,
     CertificateRenewed,
     ConfigurationReloaded,
+    IssuerLost,
+    IssuerRegained,
     KeyStoreLost,
     KeyStoreRegained,
     ReloadRefused,
@@ -133,6 +135,8 @@ Observation = (
     | RewrapFailed
     | ConfigurationReloaded
     | ReloadRefused
+    | IssuerLost
+    | IssuerRegained
     | KeyStoreLost
     | KeyStoreRegained
     | AdministratorActed
@@ -161,6 +165,8 @@ __all__ = [
     "FlushFailed",
     "FlushRecovered",
     "FrameQuarantined",
+    "IssuerLost",
+    "IssuerRegained",
     "JournalBroken",
     "KeyStoreLost",
     "KeyStoreRegained",

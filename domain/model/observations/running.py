@@ -58,6 +58,19 @@ class CertificateRefused(Observed, frozen=True, kw_only=True, tag=True):
     detail: str
 
 
+class IssuerLost(Observed, frozen=True, kw_only=True, tag=True):
+    """The keys of an issuer of tokens cannot be read; those that were read before hold."""
+
+    issuer: str
+    detail: str
+
+
+class IssuerRegained(Observed, frozen=True, kw_only=True, tag=True):
+    """They can be read again."""
+
+    issuer: str
+
+
 class WorkerStarted(Observed, frozen=True, kw_only=True, tag=True):
     """The worker process has opened its backends and begins to drain."""
 

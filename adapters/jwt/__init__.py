@@ -1,0 +1,1 @@
+"""Tokens of identity providers (JSON Web Tokens, RFC 7519), by PyJWT."""
