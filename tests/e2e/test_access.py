@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import signal
 from collections.abc import Iterator, Mapping
@@ -159,6 +160,28 @@ async def test_intake_goes_on_for_known_keys_while_their_database_is_away(shared
         log = service.log.read_text()
     assert log.count('"key_store_lost"') >= 1
     assert log.count('"key_store_regained"') >= 1
+
+
+async def test_commands_that_work_on_a_running_service_show_the_key_of_their_caller(tmp_path: Path):
+    backends = "".join(
+        f'[backends.{name}]\ntype = "sqlite"\npath = "{tmp_path}/{name}.db"\n' for name in ("main", "new")
+    )
+    (tmp_path / "persistence.toml").write_text(backends + "[collections.translation_tasks]\nbackend = 'main'\n")
+    boss, writer = (made(tmp_path, ASKING, *scopes) for scopes in (["admin", "read"], ["write"]))
+    (tmp_path / "tasks.ndjson").write_text(f"{json.dumps(TASK)}\n")
+    async with Service(tmp_path, settings=ASKING) as service:
+        for key, arguments in (
+            (writer, ["import", "tasks.ndjson"]),
+            (boss, ["copy", "--from", "main", "--to", "new", "--collection", "translation_tasks", "--switch"]),
+            (boss, ["get", "tasks", "t1"]),
+            (boss, ["flush"]),
+        ):
+            own = ASKING | {"PERSISTENCE_API_KEY": key, "PERSISTENCE__DATA_DIR": str(service.data_dir)}
+            ended = await asyncio.to_thread(persistence, tmp_path, own, *arguments, "--url", service.url)
+            assert ended.returncode == 0, ended.stderr
+        async with Api(service.url) as api:
+            kept = (await api.send("GET", "/api/v1/system/routes", headers={"X-API-Key": boss})).body["routes"]
+        assert kept["translation_tasks"]["backend"] == "new"
 
 
 @pytest.mark.slow
