@@ -52,7 +52,7 @@ readme: develop ## Type the commands of README.md and README.zh-CN.md; record an
 
 lock: develop ## Pin every dependency anew, with hashes
 	$(BIN)/pip-compile $(PIN) --upgrade --output-file ops/requirements.lock pyproject.toml
-	$(BIN)/pip-compile $(PIN) $(addprefix --extra ,encryption mysql opensearch postgres redis s3 tokens) --constraint ops/requirements.lock \
+	$(BIN)/pip-compile $(PIN) $(addprefix --extra ,encryption mysql opensearch postgres redis s3 tokens tracing) --constraint ops/requirements.lock \
 		--output-file ops/requirements-drivers.lock pyproject.toml
 	$(BIN)/python ops/dev_requirements.py dev \
 		| $(BIN)/pip-compile $(PIN) --constraint ops/requirements-drivers.lock --output-file ops/requirements-dev.lock -

@@ -5,12 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from functools import partial
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
+from adapters.system.ids import SystemIds
+from adapters.telemetry.fan_out import FanOut
 from adapters.telemetry.logs import LogObserver
+from domain.errors import StartFailure
 from domain.model.collections import Collection
+from domain.model.observations import Observation
 from domain.services.lane import Lane, LaneParts
 from domain.services.schema import Schemas
 from entrypoints.http.app import create_app
@@ -21,6 +25,34 @@ from entrypoints.http.tls import certificate_of
 from entrypoints.settings import Settings
 from entrypoints.version import VERSION
 from ports.ambient import Clock, Observer
+from ports.resource import Resource
+
+
+class Tracing(Observer, Resource, Protocol):
+    """An observer that has something to send."""
+
+
+class NoTracing:
+    """Nothing is traced."""
+
+    async def open(self) -> None:
+        """Nothing to open."""
+
+    async def close(self) -> None:
+        """Nothing to send."""
+
+    def __call__(self, observation: Observation) -> None:
+        """Nothing to note."""
+
+
+def build_ids(settings: Settings) -> SystemIds:
+    """Identifiers, of traces among others, of which a share is sampled."""
+    return SystemIds(settings.sample_ratio)
+
+
+def build_observer(*observers: Observer) -> FanOut:
+    """One in front of several."""
+    return FanOut(observers)
 
 
 def build_logs(settings: Settings, clock: Clock) -> LogObserver:
@@ -29,6 +61,23 @@ def build_logs(settings: Settings, clock: Clock) -> LogObserver:
     if style == "auto":
         style = "console" if sys.stdout.isatty() else "json"
     return LogObserver(sys.stdout, clock, style=style, level=settings.log.level)
+
+
+def build_tracing(settings: Settings, observer: Observer, clock: Clock) -> Tracing:
+    """``observer``: told of spans that are lost. Raises StartFailure, InvalidConfiguration; does no I/O."""
+    chosen = settings.tracing
+    if not chosen.url:
+        return NoTracing()
+    try:
+        from adapters.tracing.collector import exporter_to, resource_of
+        from adapters.tracing.tracer import Tracer
+    except ModuleNotFoundError as error:
+        raise StartFailure(
+            f"tracing.endpoint: the library {error.name} is missing. "
+            "Run: make install DRIVERS=yes (or: pip install 'persistence-service[tracing]')"
+        ) from error
+    exporter = exporter_to(chosen.url, chosen.sent_headers, chosen.ca_file)
+    return Tracer(exporter, resource_of(chosen.service_name, VERSION), ("persistence", VERSION), observer, clock)
 
 
 def names(collections: Sequence[Collection]) -> list[str]:

@@ -6,8 +6,6 @@ from dependency_injector import containers, providers
 
 from adapters.system.clock import SystemClock
 from adapters.system.data_folder import DataFolder
-from adapters.system.ids import SystemIds
-from adapters.telemetry.fan_out import FanOut
 from adapters.telemetry.metrics import Metrics
 from domain.model.built_in import BUILT_IN
 from domain.services.buffer import BufferManager
@@ -50,9 +48,12 @@ class Container(containers.DeclarativeContainer):
     collections, lane_names = providers.Object(BUILT_IN), providers.Callable(assembly.names, BUILT_IN)
 
     # what a pure service may not take from the air
-    clock, ids, stop = providers.Singleton(SystemClock), providers.Singleton(SystemIds), providers.Singleton(Stop)
+    clock, ids = providers.Singleton(SystemClock), providers.Singleton(assembly.build_ids, settings)
     logs, metrics = providers.Singleton(assembly.build_logs, settings, clock), providers.Singleton(Metrics, collections)
-    observer = providers.Singleton(FanOut, providers.List(logs, metrics, stop))
+    stop = providers.Singleton(Stop)
+    told = providers.Singleton(assembly.build_observer, logs, metrics, stop)  # what a worker says, which traces itself
+    tracing = providers.Singleton(assembly.build_tracing, settings, told, clock)
+    observer = providers.Singleton(assembly.build_observer, told, tracing)
     ambient, encryption = (observer, clock), providers.Singleton(Encryption, settings, observer)
 
     # what is opened, in this order, and closed in reverse
@@ -72,9 +73,9 @@ class Container(containers.DeclarativeContainer):
     retention = providers.Singleton(Retention, registry, kept, trail.provided.is_followed, *ambient)
     counted, limiting = providers.Singleton(CountedLog, trail, ids), providers.Singleton(Limiting, settings, *ambient)
     gate = providers.Singleton(Gate, counted, lane_names)
-    parts = providers.Singleton(LaneParts, gate, registry, dead_letters, receipts, policy, observer, clock)
+    parts = providers.Singleton(LaneParts, gate, registry, dead_letters, receipts, policy, *ambient, ids)
     lanes = providers.Singleton(assembly.build_lanes, settings, collections, schemas, parts)
-    drains = providers.Singleton(Drains, settings, lanes, gate, journal, observer, clock)
+    drains = providers.Singleton(Drains, settings, lanes, gate, journal, told, clock)
     flush = providers.Singleton(FlushEngine, drains.provided.chosen.call(), gate, buffer, observer, gate)
     holds = providers.Singleton(Holds, gate, flush, backends, ids, shared)
     intake = providers.Singleton(Intake, schemas, buffer, flush, receipts, idempotency, policy)
@@ -88,7 +89,6 @@ class Container(containers.DeclarativeContainer):
     filing = providers.Singleton(Filing, settings, schemas, changes, query, buffer, dead_letters, observer, ids, clock)
     searching = providers.Singleton(Searching, settings, schemas, registry, query, buffer, journal, observer)
 
-    # the HTTP door
     services = providers.Singleton(
         Services,
         credentials=credentials,

@@ -67,14 +67,14 @@ async def running(container: Container) -> AsyncIterator[Run]:
 
 
 def resources(container: Container) -> list[Resource]:
-    """What is opened, in order: keyring, folder, state file, backends, keys, object store, search index, journal,
-    cache."""
+    """What is opened, in order: tracing, keyring, folder, state file, backends, keys, object store, search index,
+    journal, cache."""
     shared = container.settings().shared_partitions
     folder = [] if shared else [container.data_folder()]  # where the log is shared, nothing durable is in it
     stores = (container.state(), container.backends(), container.credentials())
     kept = (*stores, container.filing().watch, container.searching())
     beside = (container.cache(), container.limiting())  # the cache asks the backends, and ends before them
-    return [container.encryption(), *folder, *kept, container.journal(), *beside]
+    return [container.tracing(), container.encryption(), *folder, *kept, container.journal(), *beside]
 
 
 def report_absent(container: Container) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -20,6 +22,7 @@ from entrypoints.decoding import Tree
 from ports.backend_type import BackendSettings, BackendType
 
 MAIN = "main"  # the backend that a collection goes to when it names none, if there is one of this name
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
@@ -270,3 +273,42 @@ class LogSettings(Section, frozen=True, kw_only=True):
 
     level: Literal["debug", "info", "warning", "error", "critical"] = "info"
     format: Literal["auto", "json", "console"] = "auto"  # auto: readable on a terminal, JSON elsewhere
+
+
+class TracingSettings(Section, frozen=True, kw_only=True):
+    """Where traces go: what a request, its append, the flush and the statements took."""
+
+    endpoint: str = ""  # of a collector that speaks OTLP over HTTP, like http://collector:4318; none: nothing is traced
+    sample_ratio: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0  # of the requests whose caller has not decided it
+    headers: Secret | None = None  # that the collector wants, like authorization=Bearer SECRET, separated by commas
+    service_name: Annotated[str, msgspec.Meta(min_length=1, max_length=255)] = "persistence"
+    ca_file: str = ""  # certificate of the authority that is trusted; none: those that the library knows
+
+    def __post_init__(self) -> None:
+        """Refuse what nothing can be sent to."""
+        self.url  # noqa: B018  # raises
+        self.sent_headers  # noqa: B018
+
+    @property
+    def url(self) -> str:
+        """Where spans are posted; empty for nowhere. Raises ValueError."""
+        if not self.endpoint:
+            return ""
+        parts = urlsplit(self.endpoint)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("endpoint must be an address like http://collector:4318")
+        if "@" in parts.netloc:
+            raise ValueError("endpoint names a user; `headers` is for what the collector must be told")
+        return self.endpoint if parts.path.strip("/") else f"{self.endpoint.rstrip('/')}/v1/traces"
+
+    @property
+    def sent_headers(self) -> dict[str, str]:
+        """By their names. Raises ValueError."""
+        pairs = self.headers.reveal().split(",") if self.headers is not None else ()
+        found = {}
+        for pair in pairs:
+            name, told, value = pair.partition("=")
+            if not told or not _HEADER_NAME.fullmatch(name.strip()) or not value.strip().isprintable():
+                raise ValueError("headers must be like name=value,other=value")
+            found[name.strip()] = value.strip()
+        return found

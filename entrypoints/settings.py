@@ -39,6 +39,7 @@ from entrypoints.sections import (
     SearchSettings,
     Section,
     ServerSettings,
+    TracingSettings,
     WorkerSettings,
 )
 from entrypoints.setting_rules import check
@@ -78,6 +79,7 @@ class Settings(Section, frozen=True, kw_only=True):
     search: SearchSettings = SearchSettings()
     log: LogSettings = LogSettings()
     keyring: KeyringSettings = KeyringSettings()
+    tracing: TracingSettings = TracingSettings()
 
     @property
     def data_folder(self) -> Path:
@@ -126,6 +128,11 @@ class Settings(Section, frozen=True, kw_only=True):
         chosen = {each.name: (each.keep_days, self.collection(each.name).retention_days) for each in BUILT_IN}
         days = {name: own if own is not None else declared for name, (declared, own) in chosen.items()}
         return {name: timedelta(days=number) for name, number in days.items() if number}
+
+    @property
+    def sample_ratio(self) -> float:
+        """Of the requests whose caller has not decided whether they are traced."""
+        return self.tracing.sample_ratio if self.tracing.endpoint else 0.0
 
     @property
     def journal_folder(self) -> Path:

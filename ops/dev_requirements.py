@@ -4,7 +4,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-DRIVERS = ("mysql", "opensearch", "postgres", "redis", "s3", "tokens")  # of the servers that the tests run against
+DRIVERS = ("mysql", "opensearch", "postgres", "redis", "s3", "tokens", "tracing")  # that the tests need
 
 project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
 for requirement in (

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from domain.model.observations import Observation
+from domain.model.tracing import Trace
 
 
 class Clock(Protocol):
@@ -29,6 +30,10 @@ class Ids(Protocol):
 
     def secret(self, size: int) -> bytes:
         """Random bytes that nobody can guess."""
+        ...
+
+    def trace(self) -> Trace:
+        """The first span of a new trace, and whether it is sampled."""
         ...
 
 

@@ -6,12 +6,18 @@ import os
 import time
 import uuid
 
+from domain.model.tracing import Trace
+
 _VERSION_7 = 7 << 76
 _VARIANT = 2 << 62
 
 
 class SystemIds:
     """Request ids are UUIDs of version 7 (RFC 9562): they sort by the millisecond in which they were given."""
+
+    def __init__(self, sample_ratio: float = 0.0) -> None:
+        """``sample_ratio``: of the new traces, the share that is sampled."""
+        self._sampled_below = sample_ratio * 2**64
 
     def request_id(self) -> str:
         """A fresh id, 36 characters."""
@@ -23,3 +29,8 @@ class SystemIds:
     def secret(self, size: int) -> bytes:
         """As the port says."""
         return os.urandom(size)
+
+    def trace(self) -> Trace:
+        """The first span of a new trace; whether it is sampled follows from its id, for every system alike."""
+        chance = os.urandom(24).hex()
+        return Trace(chance[:32], chance[32:], int(chance[16:32], 16) < self._sampled_below)

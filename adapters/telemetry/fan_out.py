@@ -1,11 +1,14 @@
-"""One observer in front of several."""
+"""One observer in front of several, which says in which trace it is."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
 
+import msgspec
+
 from domain.model.observations import Observation
+from domain.model.tracing import CURRENT
 from ports.ambient import Observer
 
 
@@ -16,7 +19,9 @@ class FanOut:
         self._observers = tuple(observers)
 
     def __call__(self, observation: Observation) -> None:
-        """Tell them all."""
+        """Tell them all; what names no trace belongs to the one that the running task works for."""
+        if observation.trace is None and (trace := CURRENT.get()) is not None:
+            observation = msgspec.structs.replace(observation, trace=trace)
         for observer in self._observers:
             # A full disk under the log or a closed pipe must never turn into a lost request.
             with contextlib.suppress(Exception):

@@ -70,12 +70,15 @@ from domain.model.observations import (
     ServiceStarted,
     ServiceStarting,
     ServiceStopped,
+    SpansDropped,
     StorageOperated,
     SweepFailed,
     TornTailCut,
+    TracesLost,
     UncleanStart,
     WorkerEnded,
     WorkerStarted,
+    WritesConflicted,
 )
 from ports.ambient import Clock
 
@@ -114,6 +117,7 @@ LEVELS: Mapping[type[Observed], int] = {
     DeadLettersReplayed: logging.INFO,
     DeadLettersPurged: logging.WARNING,
     RecordsDiscarded: logging.ERROR,
+    WritesConflicted: logging.DEBUG,
     RecordsExpired: logging.INFO,
     RetentionFailed: logging.WARNING,
     WorkerStarted: logging.INFO,
@@ -148,6 +152,8 @@ LEVELS: Mapping[type[Observed], int] = {
     DecryptionRefused: logging.ERROR,
     RecordsRewrapped: logging.INFO,
     RewrapFailed: logging.WARNING,
+    SpansDropped: logging.DEBUG,
+    TracesLost: logging.WARNING,
     ConfigurationReloaded: logging.INFO,
     ReloadRefused: logging.ERROR,
     IssuerLost: logging.ERROR,
@@ -157,7 +163,7 @@ LEVELS: Mapping[type[Observed], int] = {
     AdministratorActed: logging.INFO,
 }
 _EVENTS = {kind: re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower() for kind in LEVELS}
-_META = {kind: tuple(f for f in kind.__struct_fields__ if f not in {*KEYS, "trace"}) for kind in LEVELS}
+_META = {kind: tuple(f for f in kind.__struct_fields__ if f not in {*KEYS, "trace", "links"}) for kind in LEVELS}
 
 EventDict = structlog.typing.EventDict
 

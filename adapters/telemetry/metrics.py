@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_open_metrics
 
 from adapters.telemetry.access_metrics import AccessMetrics
 from adapters.telemetry.cache_metrics import CacheMetrics
@@ -28,11 +29,11 @@ from domain.model.observations import (
     RecordsExpired,
     RecordsRewrapped,
     RequestServed,
+    SpansDropped,
     StorageOperated,
     WorkerEnded,
 )
 
-CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -70,6 +71,7 @@ class Metrics:
             DecryptionRefused: lambda refused: self._unreadable.labels(refused.noun).inc(),
             RecordsRewrapped: lambda done: self._rewrapped.labels(done.noun).inc(done.records),
             OrphansCollected: lambda swept: self._orphans.inc(swept.removed),
+            SpansDropped: lambda dropped: self._spans_dropped.inc(dropped.count),
         }
         self._pressure = PressureMetrics(self.registry, self._nouns).handlers
         self._caches = CacheMetrics(self.registry).handlers
@@ -83,8 +85,11 @@ class Metrics:
             if handler is not None:
                 handler(observation)
 
-    def render(self) -> bytes:
-        """The page for a scrape, in the text format that ``CONTENT_TYPE`` names."""
+    def render(self, *, open_metrics: bool = False) -> bytes:
+        """The page for a scrape in Prometheus' text format, or in that of OpenMetrics, which has trace ids."""
+        if open_metrics:
+            # The library leaves it untyped.
+            return bytes(generate_open_metrics(self.registry))  # type: ignore[no-untyped-call]
         return generate_latest(self.registry)
 
     def _create_intake(self) -> None:
@@ -94,6 +99,7 @@ class Metrics:
         self._buffer_size = gauge("buffer_size", "Acknowledged records that wait for their backend.", "type")
         self._buffer_bytes = gauge("buffer_bytes", "Payload bytes of the waiting records.", "type")
         self._data_loss = counter("data_loss", "Acknowledged records lost; only `on_failure = discard` can do it.")
+        self._spans_dropped = counter("spans_dropped", "Spans that the collector of traces never gets.")
         self._quarantined = counter("frames_quarantined", "Damaged journal frames set aside.")
         for noun in self._nouns.values():
             self._buffer_size.labels(noun).set(0)
@@ -146,7 +152,8 @@ class Metrics:
         if children is None:
             children = self._requests[place] = self._bind_request(served)
         children[0].inc()
-        children[1].observe(served.seconds)
+        trace = served.trace
+        children[1].observe(served.seconds, {"trace_id": trace.trace_id} if trace and trace.sampled else None)
 
     def _bind_request(self, served: RequestServed) -> tuple[Counter, Histogram]:
         method = served.method if served.method in METHODS else "other"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from domain.model.idempotency import KeyedPart
-from domain.model.observations import Trace
+from domain.model.tracing import Trace
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):

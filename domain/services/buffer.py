@@ -145,7 +145,7 @@ class BufferManager:
         first, checked = await self._numbered(lane, lane.schema.check(payload, now, partial=partial))
         frame = await self._append(lane, checked, now, FrameKind.WRITE, origin, revision=first, ack=ack)
         lane.view.add(frame, checked.outline)
-        return self._acceptance(lane, frame, checked, origin)
+        return self._acceptance(lane, frame, checked)
 
     async def bury(self, collection: Collection, payload: bytes, outline: Outline, *, origin: Origin) -> Acceptance:
         """Take tombstones, as a delete frame's payload and its outline."""
@@ -153,7 +153,7 @@ class BufferManager:
         checked = Checked(payload=payload, outline=outline)
         frame = await self._append(lane, checked, self._clock.now(), FrameKind.DELETE, origin)
         lane.view.add(frame, outline)
-        return self._acceptance(lane, frame, checked, origin)
+        return self._acceptance(lane, frame, checked)
 
     async def accept_conditional(
         self, collection: Collection, checked: Checked, bases: tuple[int, ...], kind: FrameKind, *, origin: Origin
@@ -162,7 +162,6 @@ class BufferManager:
         lane = self._lanes[collection.name]
         frame = await self._append(lane, checked, self._clock.now(), kind, origin, bases)
         lane.view.conceal(frame)
-        self._acceptance(lane, frame, checked, origin)
         return frame
 
     async def accept_again(
@@ -186,7 +185,7 @@ class BufferManager:
             lane.view.conceal(frame)
         else:
             lane.view.add(frame, checked.outline)
-        return self._acceptance(lane, frame, checked, origin), frame
+        return self._acceptance(lane, frame, checked), frame
 
     def pending(self, collection: Collection, key: str) -> Record | None:
         """The greatest acknowledged version that may not be stored yet."""
@@ -264,7 +263,18 @@ class BufferManager:
             headers=headers_of(origin, lane.epoch, bases, verdicts=ack is Ack.STORED),
         )
         self._admit(lane, draft.weight, origin, now)
+        begun = self._clock.monotonic()
         position = await self._placed(lane, draft, origin.sender, durable=ack is not Ack.ACCEPTED)
+        self._observer(
+            RecordsAccepted(
+                collection=lane.collection.name,
+                noun=lane.collection.noun,
+                count=draft.count,
+                payload_bytes=len(draft.payload),
+                seconds=self._clock.monotonic() - begun,
+                trace=origin.trace,
+            )
+        )
         return draft.at(position.first)
 
     async def _placed(self, lane: PendingLane, draft: FrameDraft, sender: str, *, durable: bool) -> Position:
@@ -295,18 +305,8 @@ class BufferManager:
             self.failed = True
             self.on_failure()
 
-    def _acceptance(self, lane: PendingLane, frame: Frame, checked: Checked, origin: Origin) -> Acceptance:
-        collection = lane.collection
-        self._observer(
-            RecordsAccepted(
-                collection=collection.name,
-                noun=collection.noun,
-                count=frame.count,
-                payload_bytes=len(frame.payload),
-                trace=origin.trace,
-            )
-        )
-        receipt = Receipt(self.instance, collection.name, lane.epoch, frame.sequence, frame.last)
+    def _acceptance(self, lane: PendingLane, frame: Frame, checked: Checked) -> Acceptance:
+        receipt = Receipt(self.instance, lane.collection.name, lane.epoch, frame.sequence, frame.last)
         return Acceptance(
             receipt=receipt,
             count=frame.count,

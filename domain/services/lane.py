@@ -22,10 +22,12 @@ from domain.model.observations import (
     FlushRecovered,
     RecordDeadLettered,
     RecordsDiscarded,
+    WritesConflicted,
 )
 from domain.model.policies import BufferPolicy
 from domain.model.receipts import WriteException
 from domain.model.records import Record, Verdict
+from domain.services.batch_trace import BatchTrace, sender_of
 from domain.services.batches import Batch, Unstored, check_sum, cut, is_due, quarantined, readable, settlement
 from domain.services.pace import FROZEN, Decision, SizeTrigger, delay, is_structural, is_stuck, is_unknown
 from domain.services.partitions import partitioned, side_by_side
@@ -33,7 +35,7 @@ from domain.services.progress import Progress
 from domain.services.registry import StorageBackendRegistry
 from domain.services.schema import RecordSchema
 from domain.services.storing import BatchStore
-from ports.ambient import Clock, Observer
+from ports.ambient import Clock, Ids, Observer
 from ports.dead_letters import DeadLetters
 from ports.receipts import Receipts
 from ports.write_buffer import PendingLog
@@ -55,6 +57,7 @@ class LaneParts(msgspec.Struct, frozen=True):
     policy: BufferPolicy
     observer: Observer
     clock: Clock
+    ids: Ids
 
 
 class Lane:
@@ -74,6 +77,7 @@ class Lane:
         self._parts = parts
         self._refusal = Verdict.DISCARDED if parts.policy.on_failure == "discard" else Verdict.DEAD_LETTERED
         self._store = BatchStore(collection, parts.registry, self._refusal)
+        self._trace = BatchTrace(parts.ids, parts.clock)
         self._progress = Progress()
         self._frames: list[Frame] = []  # read and not yet applied
 
@@ -94,6 +98,7 @@ class Lane:
         name = self.collection.name
         self._progress = progress
         self._frames.clear()
+        self._trace.end()
         while True:
             trigger = await self._patiently(self._next_trigger)
             before = self._failures
@@ -103,6 +108,7 @@ class Lane:
             applied(name, batch.through)
             self._progress.reached(batch.through)
             self._report(batch, seconds, statuses, trigger, decision)
+            self._trace.end()
 
     async def _next_trigger(self) -> str:
         """Wait until a batch is due and its frames are read; returns why it is."""
@@ -203,6 +209,8 @@ class Lane:
                 await self._read_on(room, wait_seconds=0)
             size, _ = self._in_hand()
         batch = await cut(self._frames, size, self._schema)
+        depth = await self._parts.buffer.depth(self.collection.name, partition=self.partition)
+        self._trace.begin(batch.frames, depth.records)
         return batch, *await self._apply(batch)
 
     async def _apply(self, batch: Batch) -> tuple[Counter[str], float]:
@@ -245,6 +253,7 @@ class Lane:
         await self._keep(
             [found for found in exceptions if found.sequence > committed],
             [letter for letter in letters if letter.sequence > committed],
+            batch.frames,
         )
 
     async def _settle_gap(self, first: int, last: int) -> None:
@@ -259,17 +268,24 @@ class Lane:
     async def _committed(self) -> int:
         return (await self._parts.buffer.depth(self.collection.name, partition=self.partition)).committed
 
-    async def _keep(self, exceptions: Sequence[WriteException], letters: Sequence[DeadLetter]) -> None:
-        """Make durable what outlives the log, then report it."""
+    async def _keep(
+        self, exceptions: Sequence[WriteException], letters: Sequence[DeadLetter], frames: Sequence[Frame] = ()
+    ) -> None:
+        """Make durable what outlives the log, then report it; ``frames``: that brought it, where they can be read."""
         parts, name = self._parts, self.collection.name
         if letters:
             await parts.dead_letters.add(letters)
         await parts.receipts.add(exceptions)
-        discarded = sum(found.verdict is Verdict.DISCARDED for found in exceptions)
-        if discarded:
+        verdicts = Counter(found.verdict for found in exceptions)
+        if discarded := verdicts[Verdict.DISCARDED]:
             parts.observer(RecordsDiscarded(collection=name, count=discarded))
+        if conflicts := verdicts[Verdict.CONFLICT]:
+            parts.observer(WritesConflicted(collection=name, count=conflicts))
         for item in letters:
-            parts.observer(RecordDeadLettered(collection=name, key=item.key, error=item.code, detail=item.detail))
+            sender = sender_of(frames, item.sequence)
+            parts.observer(
+                RecordDeadLettered(collection=name, key=item.key, error=item.code, detail=item.detail, trace=sender)
+            )
 
     def _statuses(self, records: Sequence[Record]) -> Counter[str]:
         """How many records have which status; deletes count as one of their own."""
@@ -290,5 +306,9 @@ class Lane:
                 batch_size=self.trigger.records,
                 adapted=decision.adapted,
                 cause=decision.cause,
+                tried_seconds=self._trace.seconds,
+                waiting=self._trace.waiting,
+                requests=len(batch.frames),
+                links=self._trace.links,
             )
         )

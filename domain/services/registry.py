@@ -205,7 +205,10 @@ class _Timed:
             raise
         finally:
             seconds = self._clock.monotonic() - begun
-            self._observer(StorageOperated(backend=self._type, operation=operation, seconds=seconds, error=error))
+            about = args[0].name if args and isinstance(args[0], Collection) else None
+            self._observer(
+                StorageOperated(backend=self._type, operation=operation, seconds=seconds, collection=about, error=error)
+            )
 
     async def _stream(
         self, method: Callable[..., AsyncGenerator[Any, None]], *args: Any, **options: Any

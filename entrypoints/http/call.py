@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from aiohttp import web
 
 from domain.model.access import NOBODY, Principal
-from domain.model.observations import Trace
 from domain.model.origin import Origin
+from domain.model.tracing import CURRENT, Trace
 from domain.services.caching import Lookup
 from entrypoints.http.resource import Resource
 from entrypoints.http.services import Services
+from ports.ambient import Ids
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:@/+=-]{1,128}", re.ASCII)
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+_TRACESTATE = re.compile(  # of at most 32 members (https://www.w3.org/TR/trace-context/#tracestate-header)
+    r"(?:[ \t]*(?:[a-z0-9][a-z0-9_*/@-]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{1,256})?[ \t]*(?:,|$)){1,32}"
+)
+_TRACESTATE_CHARACTERS = 512  # what every system passes on at least
 _FRESH = frozenset({"no-cache", "no-store", "max-age=0"})
 UNMATCHED = "unmatched"
 
@@ -53,7 +56,8 @@ class Call:
         self.services = services
         self.endpoint = UNMATCHED  # route template
         self.request_id = request_id_of(headers.get("X-Request-Id"), services)
-        self.trace = trace_of(headers.get("traceparent"))
+        self.trace = trace_of(headers.get("traceparent"), headers.getall("tracestate", ()), services.ids)
+        CURRENT.set(self.trace)
         self.address = services.limiting.proxies.client_of(request)
         self.principal: Principal = NOBODY  # until the door has let them in
         self.held = 0  # body bytes in memory that count against the door's bound
@@ -99,10 +103,13 @@ def request_id_of(sent: str | None, services: Services) -> str:
     return services.ids.request_id()
 
 
-def trace_of(sent: str | None) -> Trace:
-    """The caller's trace with a span of ours, or a new one (https://www.w3.org/TR/trace-context/)."""
-    match = _TRACEPARENT.fullmatch(sent) if sent is not None else None
-    if match is None or (sent is not None and sent.startswith("00") and match[4]):
-        chance = os.urandom(24).hex()
-        return Trace(chance[:32], chance[32:])
-    return Trace(match[1], os.urandom(8).hex(), bool(int(match[3], 16) & 1))
+def trace_of(sent: str | None, states: Sequence[str], ids: Ids) -> Trace:
+    """A span of ours in the caller's trace, or in a new one."""
+    caller = Trace.parsed(sent)
+    own = ids.trace()
+    if caller is None:
+        return own
+    state = ",".join(states)
+    if len(state) > _TRACESTATE_CHARACTERS or not _TRACESTATE.fullmatch(state):
+        state = ""
+    return Trace(caller.trace_id, own.span_id, caller.sampled, parent_id=caller.span_id, state=state)

@@ -157,6 +157,7 @@ def _document(problem: PersistenceError, status: int, call: Call) -> Document:
         "status": status,
         "cure": type(problem).cure,
         "request_id": call.request_id,
+        "trace_id": call.trace.trace_id,
         "instance": _address(problem, call)[:500],
     }
     if isinstance(problem, errors.MissingScope):

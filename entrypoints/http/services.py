@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from domain.services.buffer import BufferManager
 from domain.services.changes import ChangeService
@@ -26,6 +26,14 @@ from entrypoints.http.body import Bodies
 from entrypoints.limiting import Limiting
 from entrypoints.searching import Searching
 from ports.ambient import Clock, Ids, Observer
+
+
+class RenderMetrics(Protocol):
+    """Draws the page that Prometheus reads."""
+
+    def __call__(self, *, open_metrics: bool) -> bytes:
+        """In the text format 0.0.4, or in OpenMetrics 1.0.0."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,5 +71,5 @@ class Services:
     clock: Clock
     ids: Ids
     about: About
-    render_metrics: Callable[[], bytes]  # the Prometheus page, text format 0.0.4
+    render_metrics: RenderMetrics
     bodies: Bodies = field(default_factory=Bodies)

@@ -14,7 +14,8 @@ from domain.services.partition_worker import PartitionWorker
 from domain.services.registry import StorageBackendRegistry
 from entrypoints.http.door import who_asks
 from entrypoints.http.errors import stranger_problem
-from entrypoints.http.handlers.probes import METRICS_TYPE
+from entrypoints.http.handlers.probes import metrics_page
+from entrypoints.http.services import RenderMetrics
 from ports.ambient import Observer
 
 _OPEN = "/health/live"
@@ -28,7 +29,7 @@ class Probes:
         worker: PartitionWorker,
         registry: StorageBackendRegistry,
         observer: Observer,
-        render_metrics: Callable[[], bytes],
+        render_metrics: RenderMetrics,
         access: Access,
     ) -> None:
         """``access``: who may ask for more than whether it lives."""
@@ -68,11 +69,11 @@ class Probes:
         well = not any(state.paused or state.last_error for state in states.values())
         return _document({"status": "ok" if well else "degraded", "collections": states, "held": self._worker.held})
 
-    async def metrics(self, _: web.Request) -> web.Response:
+    async def metrics(self, request: web.Request) -> web.Response:
         """The page that Prometheus reads."""
         for seen in measured(self._registry, self._worker.states()):
             self._observer(seen)
-        return web.Response(body=self._render_metrics(), headers={"Content-Type": METRICS_TYPE})
+        return metrics_page(request, self._render_metrics)
 
 
 def _document(content: object) -> web.Response:

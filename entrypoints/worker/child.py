@@ -66,9 +66,7 @@ class _Child:
     def __init__(self, channel: Channel[ToWorker], greeting: Greeting) -> None:
         self._channel = channel
         self._log = PipedLog(channel)
-        self._container = Container(
-            settings=unpacked(greeting.settings), log=self._log, observer=PipedObserver(channel)
-        )
+        self._container = Container(settings=unpacked(greeting.settings), log=self._log, told=PipedObserver(channel))
         mine = tuple(c for c in self._container.collections() if c.name in greeting.lanes)
         self._container.collections.override(mine)
         self._lanes: dict[str, Lane] = {lane.collection.name: lane for lane in self._container.lanes()}
@@ -78,7 +76,8 @@ class _Child:
         """Open the backends, then drain. Raises ChannelClosed and PersistenceError, in a group."""
         async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen(tasks, on_end))
-            await stack.enter_async_context(opened(self._container.state(), self._container.backends()))
+            made = self._container
+            await stack.enter_async_context(opened(made.tracing(), made.state(), made.backends()))
             gc.collect()
             gc.freeze()  # as the service does: what a start leaves behind is never garbage
             self._channel.post(Ready())

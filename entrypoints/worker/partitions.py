@@ -42,7 +42,8 @@ async def drain(
     worker = build_worker(container)
     doors = build_doors(container, worker)
     known = [container.credentials()] if doors else []
-    async with opened(*doors, *known, container.state(), container.backends(), container.journal()):
+    stores = (container.state(), container.backends(), container.journal())
+    async with opened(container.tracing(), *doors, *known, *stores):
         report_absent(container)
         if burst:
             _require_all(container)

@@ -33,6 +33,7 @@ VOLATILE = {
     "receipt": re.compile(r"\d+\.translation_(?:sessions|tasks)\.\d+\.\d+-\d+"),
     "revision": re.compile(r"\d{15,19}"),
     "request_id": re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+    "trace_id": re.compile(r"[0-9a-f]{32}"),
     "next_cursor": re.compile(r"[\w-]{20,}"),
 }
 # And in text: what is replaced by what, before the two are compared.

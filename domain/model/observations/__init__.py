@@ -18,7 +18,9 @@ from domain.model.observations.beside import (
     SearchIndexLost,
     SearchIndexRegained,
     SearchMeasured,
+    SpansDropped,
     SweepFailed,
+    TracesLost,
 )
 from domain.model.observations.flushing import (
     BackendAbsent,
@@ -37,6 +39,7 @@ from domain.model.observations.flushing import (
     RecordsExpired,
     RetentionFailed,
     StorageOperated,
+    WritesConflicted,
 )
 from domain.model.observations.journaling import (
     BufferLost,
@@ -56,10 +59,7 @@ from domain.model.observations.requests import (
     RequestServed,
     RequestsLimited,
 )
-from domain.model.observations.root import (
-    Observed,
-    Trace,
-)
+from domain.model.observations.root import Observed
 from domain.model.observations.running import (
     AdministratorActed,
     CertificateRefused,
@@ -99,6 +99,7 @@ Observation = (
     | DeadLettersReplayed
     | DeadLettersPurged
     | RecordsDiscarded
+    | WritesConflicted
     | RecordsExpired
     | RetentionFailed
     | WorkerStarted
@@ -133,6 +134,8 @@ Observation = (
     | DecryptionRefused
     | RecordsRewrapped
     | RewrapFailed
+    | SpansDropped
+    | TracesLost
     | ConfigurationReloaded
     | ReloadRefused
     | IssuerLost
@@ -200,11 +203,13 @@ __all__ = [
     "ServiceStarted",
     "ServiceStarting",
     "ServiceStopped",
+    "SpansDropped",
     "StorageOperated",
     "SweepFailed",
     "TornTailCut",
-    "Trace",
+    "TracesLost",
     "UncleanStart",
     "WorkerEnded",
     "WorkerStarted",
+    "WritesConflicted",
 ]

@@ -1,4 +1,4 @@
-"""What stands beside the backends: object store, caches, search index, keyring."""
+"""What stands beside the backends: object store, caches, search index, keyring, collector of traces."""
 
 from __future__ import annotations
 
@@ -119,4 +119,17 @@ class RewrapFailed(Observed, frozen=True, kw_only=True, tag=True):
 
     collection: str
     error: str  # stable code
+    detail: str
+
+
+class SpansDropped(Observed, frozen=True, kw_only=True, tag=True):
+    """Spans will never be seen: the collector has not taken them, or too many waited for it."""
+
+    count: int
+
+
+class TracesLost(Observed, frozen=True, kw_only=True, tag=True):
+    """The same, said at most once a minute; nothing but traces is concerned."""
+
+    spans: int  # since this was said last
     detail: str

@@ -17,6 +17,10 @@ class BatchFlushed(Observed, frozen=True, kw_only=True, tag=True):
     batch_size: int  # the adaptive trigger after this batch
     adapted: str = "kept"  # what this batch made of that trigger: grown, shrunk or kept ...
     cause: str = "steady"  # ... and why: fast, slow, steady, bound (it is at its limit), retried (an outage)
+    tried_seconds: float = 0.0  # since its first try began, of which ``seconds`` are those of the last one
+    waiting: int = 0  # records that were in the pending log when it was cut, its own among them
+    requests: int = 0  # whose records it has; each part of a streamed one counts
+    links: tuple[str, ...] = ()  # traceparents of those that are traced, a bounded number
 
 
 class FlushFailed(Observed, frozen=True, kw_only=True, tag=True):
@@ -113,12 +117,20 @@ class RecordsDiscarded(Observed, frozen=True, kw_only=True, tag=True):
     count: int
 
 
+class WritesConflicted(Observed, frozen=True, kw_only=True, tag=True):
+    """Conditional writes were refused: what they build on has changed, or another record has their value."""
+
+    collection: str
+    count: int
+
+
 class StorageOperated(Observed, frozen=True, kw_only=True, tag=True):
     """A backend did, or failed to do, one port operation."""
 
     backend: str  # type name: sqlite, mysql, ...
     operation: str  # port method
     seconds: float
+    collection: str | None = None  # that it was about, if about one
     error: str | None = None  # stable code
 
 

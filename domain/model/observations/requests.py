@@ -51,3 +51,4 @@ class RecordsAccepted(Observed, frozen=True, kw_only=True, tag=True):
     noun: str
     count: int
     payload_bytes: int
+    seconds: float = 0.0  # until they were durable

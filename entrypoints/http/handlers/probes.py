@@ -21,6 +21,7 @@ from entrypoints.http.causes import CAUSES
 from entrypoints.http.errors import kinds, status_of, title_of
 from entrypoints.http.openapi.problems import example_of
 from entrypoints.http.parameters import only
+from entrypoints.http.services import RenderMetrics
 from entrypoints.http.wire import Document
 
 LIMITS = {
@@ -33,6 +34,8 @@ LIMITS = {
     "number_digits": strict_json.MAX_DIGITS,
 }
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+OPEN_METRICS = "application/openmetrics-text"
+OPEN_METRICS_TYPE = f"{OPEN_METRICS}; version=1.0.0; charset=utf-8"
 
 
 async def root(call: Call) -> web.Response:
@@ -73,7 +76,14 @@ async def metrics(call: Call) -> web.Response:
         await call.services.dead_letters.level()
     for seen in measured(call.services.registry, call.services.flush.states()):
         call.services.observer(seen)
-    return web.Response(body=call.services.render_metrics(), headers={"Content-Type": METRICS_TYPE})
+    return metrics_page(call.request, call.services.render_metrics)
+
+
+def metrics_page(request: web.Request, render: RenderMetrics) -> web.Response:
+    """What is counted, in the format that a scrape asks for."""
+    asked = OPEN_METRICS in ",".join(request.headers.getall("Accept", [])).lower()
+    kind = OPEN_METRICS_TYPE if asked else METRICS_TYPE
+    return web.Response(body=render(open_metrics=asked), headers={"Content-Type": kind, "Vary": "Accept"})
 
 
 async def problem(call: Call) -> web.Response:

@@ -47,6 +47,7 @@ class Problem(Shape, frozen=True, kw_only=True):
     code: Annotated[str, Meta(description="Stable word for the condition; decide by it.")]
     cure: str
     request_id: Annotated[str, Meta(description="Under which the service's log has more.")] | UnsetType = UNSET
+    trace_id: Annotated[str, Meta(description="Of the caller's trace, or of one that began here.")] | UnsetType = UNSET
     instance: str | UnsetType = UNSET
     errors: Annotated[list[Fault], Meta(max_length=100)] | UnsetType = UNSET
     accepted: Annotated[int, Meta(ge=0, description="Records of an NDJSON body that stay.")] | UnsetType = UNSET

@@ -222,6 +222,7 @@ def build(
         policy=policy,
         observer=observed,
         clock=clock,
+        ids=SystemIds(),
     )
     flush = FlushEngine([Lane(c, schemas.of(c.name), parts) for c in BUILT_IN], gate, buffer, observed, gate)
     encryption.rewrapping = Rewrapping(
@@ -257,7 +258,7 @@ def build(
         clock=clock,
         ids=SystemIds(),
         about=About(version="0.0.0", data_dir="nowhere", started_at=datetime.now(UTC)),
-        render_metrics=lambda: b"persistence_data_loss_total 0.0\n",
+        render_metrics=lambda open_metrics: b"# EOF\n" if open_metrics else b"persistence_data_loss_total 0.0\n",
         bodies=bodies,
     )
     return services, kept, letters

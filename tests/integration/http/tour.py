@@ -220,6 +220,7 @@ MOVING = {  # what differs from walk to walk
     "hold": "01a20d2c-fb03-7f06-9b8d-964f0a1cdd41",
     "follow": "01a20d2c-fb03-7f06-9b8d-964f0a1cdd42",
     "request_id": "01a20d2c-fb03-7bd1-8a44-5d1f0c9e7a10",
+    "trace_id": "0af7651916cd43dd8448eb211c80319c",
 }
 
 

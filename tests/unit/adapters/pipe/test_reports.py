@@ -14,7 +14,8 @@ import pytest
 from adapters.pipe.channel import Channel
 from adapters.pipe.messages import FROM_WORKER, TO_WORKER, Logged, Observed
 from adapters.pipe.reports import MOST_CHARACTERS, PipedLogs, PipedObserver
-from domain.model.observations import BatchFlushed, FlushFailed, Observation, Trace
+from domain.model.observations import BatchFlushed, FlushFailed, Observation
+from domain.model.tracing import Trace
 
 KINDS = typing.get_args(Observation)
 PLAIN = {bool: True, str: "ein Text – 文本 \x00 \ud7ff", int: 2**40, float: 0.25, tuple[str, ...]: ("a", "ü")}

@@ -18,8 +18,8 @@ from domain.model.observations import (
     RequestServed,
     ServiceStarted,
     ServiceStarting,
-    Trace,
 )
+from domain.model.tracing import Trace
 
 SERVED = RequestServed(method="GET", endpoint="/api/v1/x/{id}", status=200, seconds=0.25, request_id="r-1")
 

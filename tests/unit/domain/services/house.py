@@ -177,6 +177,7 @@ class House:
             policy=self.policy,
             observer=self.seen.append,
             clock=self.clock,
+            ids=SystemIds(),
         )
         self.flush = FlushEngine(
             [Lane(c, schemas.of(c.name), parts) for c in self.collections],
