@@ -78,7 +78,7 @@ class Container(containers.DeclarativeContainer):
     drains = providers.Singleton(Drains, settings, lanes, gate, journal, told, clock)
     flush = providers.Singleton(FlushEngine, drains.provided.chosen.call(), gate, buffer, observer, gate)
     holds = providers.Singleton(Holds, gate, flush, backends, ids, shared)
-    intake = providers.Singleton(Intake, schemas, buffer, flush, receipts, idempotency, policy)
+    intake = providers.Singleton(Intake, schemas, buffer, flush, receipts, idempotency, policy, sealing)
     cache = providers.Singleton(CachedReads, settings, backends, counted, observer, clock)
     query = providers.Singleton(QueryService, registry, buffer, flush, policy, shared, cache.provided.caching, sealing)
     changes = providers.Singleton(ChangeService, registry, schemas, buffer, flush, query, receipts, policy, clock)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from domain.errors import InvalidConfiguration, StartFailure
+from domain.errors import BackendError, DecryptionFailed, InvalidConfiguration, QueryTimeout, StartFailure
+from domain.model.built_in import BUILT_IN
 from domain.services.ending import ended
 from domain.services.rewrapping import Rewrapping
 from domain.services.sealing import Sealing
@@ -18,6 +19,9 @@ from ports.ambient import Observer
 if TYPE_CHECKING:
     from adapters.keyring.aes import AesKeyring
     from adapters.keyring.keys import Keys
+
+
+_LOOK_SECONDS = 2.0  # at a backend that may be away: a start does not wait for it
 
 
 class Encryption:
@@ -76,9 +80,23 @@ class Encryption:
         if self.rewrapping is not None:
             self.rewrapping.again()
 
+    async def _check_index(self, rewrapping: Rewrapping) -> None:
+        """With another index key equal values are not found, and addresses are taken twice."""
+        for collection in BUILT_IN:
+            alike = True
+            with suppress(BackendError, QueryTimeout, DecryptionFailed, TimeoutError):  # then nothing can be told
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    alike = await rewrapping.blinds_alike(collection)
+            if not alike:
+                raise InvalidConfiguration(
+                    f"keyring.index_key: {collection.name} were encrypted with another one; give that back, since "
+                    "equal values are found by it."
+                )
+
     @asynccontextmanager
     async def running(self, rewrapping: Rewrapping) -> AsyncIterator[None]:
-        """Encrypt anew in the background what is under other keys, or under none."""
+        """Encrypt anew in the background what is under other keys, or under none. Raises InvalidConfiguration."""
+        await self._check_index(rewrapping)
         self.rewrapping = rewrapping
         task = asyncio.create_task(rewrapping.run(), name="rewrapping")
         try:

@@ -13,7 +13,7 @@ import msgspec
 from adapters.keyring.keys import KEY_BYTES, Keys, keys_of
 from domain.errors import InvalidConfiguration
 
-_OTHERS = 0o077  # rights of a file's group, and of everybody
+OTHERS = 0o077  # rights of a file's group, and of everybody
 _HEAD = "# Keys of the persistence service. Who has them can read what it encrypts; who loses them cannot.\n"
 
 
@@ -65,7 +65,7 @@ def _read(path: Path) -> _Content:
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode & 0o777
-            if mode & _OTHERS:
+            if mode & OTHERS:
                 raise InvalidConfiguration(
                     f"{place} can be read by others than its owner (mode {mode:o}); `chmod 600` it."
                 )

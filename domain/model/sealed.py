@@ -17,6 +17,7 @@ KEY_ID = r"[a-z0-9][a-z0-9_-]{0,31}"
 BLIND_BYTES = 16
 SALT_BYTES, NONCE_BYTES, TAG_BYTES = 16, 12, 16
 MARK = "enc1."
+MARKS = (MARK, f'"{MARK}')  # what the text of an encrypted value begins with
 _BLIND_CHARS = 22
 _OVERHEAD = SALT_BYTES + NONCE_BYTES + TAG_BYTES
 _FRAME_CHARS = len(MARK) + _BLIND_CHARS + 1 + 32 + 1 + 2  # all but the content, with the quotes
@@ -38,7 +39,7 @@ class Sealed(msgspec.Struct, frozen=True):
 
 def parsed(text: str) -> Sealed | None:
     """The parts of a stored text; None where it is no encrypted value."""
-    if not text.startswith((MARK, '"' + MARK)):
+    if not text.startswith(MARKS):
         return None
     form = _FORM.fullmatch(text.strip('"'))
     if form is None:
@@ -49,7 +50,7 @@ def parsed(text: str) -> Sealed | None:
 
 def is_sealed(text: str) -> bool:
     """Whether a text has the form of an encrypted value."""
-    return text.startswith((MARK, '"' + MARK)) and _FORM.fullmatch(text.strip('"')) is not None
+    return text.startswith(MARKS) and _FORM.fullmatch(text.strip('"')) is not None
 
 
 def prefix_of(blind: str) -> str:

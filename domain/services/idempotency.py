@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -20,8 +20,15 @@ RETRY_SECONDS = 1.0
 class Attempt:
     """One request on its way. Without a key, nothing is known to have been taken before."""
 
-    def __init__(self, key: IdempotencyKey | None = None, taken: Sequence[KeyedFrame] = ()) -> None:
+    def __init__(
+        self,
+        key: IdempotencyKey | None = None,
+        taken: Sequence[KeyedFrame] = (),
+        hidden: Callable[[bytes], bytes] = bytes,
+    ) -> None:
+        """``hidden``: what is kept instead of a digest, where that would tell who guesses what it is of."""
         self._key = key
+        self._hidden = hidden
         self._taken = {frame.part.number: frame for frame in taken}
         self._next = max(self._taken, default=-1) + 1
         self._digest = b""
@@ -44,8 +51,8 @@ class Attempt:
 
     def taken(self, number: int, digest: bytes | None = None) -> KeyedFrame | None:
         """A part that was taken before. Raises IdempotencyKeyReused where it was another one."""
-        found = self._taken.get(number)
-        if found is not None and found.part.digest != (digest or self._digest):
+        found, said = self._taken.get(number), digest or self._digest
+        if found is not None and found.part.digest not in (self._hidden(said), said):  # it may be of before
             raise IdempotencyKeyReused(f"The key {found.part.key.text!r} was used for another request.")
         return found
 
@@ -67,7 +74,7 @@ class Attempt:
             return origin
         if number is None:
             number, self._next = self._next, self._next + 1
-        part = KeyedPart(key=self._key, number=number, digest=digest or self._digest, keys=tuple(keys))
+        part = KeyedPart(key=self._key, number=number, digest=self._hidden(digest or self._digest), keys=tuple(keys))
         return msgspec.structs.replace(origin, part=part)
 
 
@@ -79,7 +86,7 @@ class Idempotency:
         self._clock = clock
 
     @asynccontextmanager
-    async def attempt(self, key: IdempotencyKey) -> AsyncIterator[Attempt]:
+    async def attempt(self, key: IdempotencyKey, hidden: Callable[[bytes], bytes] = bytes) -> AsyncIterator[Attempt]:
         """A request under its key; the keys of a former run must be known by now. Raises IdempotencyKeyInProgress."""
         if not await self._keys.hold(key):
             raise IdempotencyKeyInProgress(
@@ -88,7 +95,8 @@ class Idempotency:
         at_once = True
         try:
             oldest = self._clock.now() - KEPT
-            yield Attempt(key, [frame for frame in await self._keys.find(key) if frame.accepted_at > oldest])
+            taken = [frame for frame in await self._keys.find(key) if frame.accepted_at > oldest]
+            yield Attempt(key, taken, hidden)
         except (JournalUnreachable, asyncio.CancelledError) as error:
             at_once = isinstance(error, JournalRefused)
             raise

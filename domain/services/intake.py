@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from domain.errors import Unavailable
 from domain.model.acks import Ack
@@ -18,6 +19,7 @@ from domain.services.buffer import NOBODY, BufferManager
 from domain.services.flush import FlushEngine
 from domain.services.idempotency import Attempt, Idempotency
 from domain.services.schema import Schemas
+from domain.services.sealing import Sealing
 from ports.receipts import Receipts
 
 
@@ -32,7 +34,10 @@ class Intake:
         receipts: Receipts,
         idempotency: Idempotency,
         policy: BufferPolicy,
+        sealing: Sealing | None = None,
     ) -> None:
+        """``sealing``: where fields are encrypted, of which a digest could tell."""
+        self._sealing = sealing or Sealing()
         self._schemas = schemas
         self._buffer = buffer
         self._flush = flush
@@ -44,7 +49,7 @@ class Intake:
     async def attempt(self, collection: Collection, key: IdempotencyKey) -> AsyncIterator[Attempt]:
         """A request about a collection, under its key. Raises Replaying, IdempotencyKeyInProgress."""
         await self._buffer.replayed(collection.name, self._deadline)  # until then, not all keys are known
-        async with self._idempotency.attempt(key) as attempt:
+        async with self._idempotency.attempt(key, partial(self._sealing.hidden, collection)) as attempt:
             yield attempt
 
     async def take(

@@ -17,7 +17,9 @@ from domain.errors import DecryptionFailed, PersistenceError, RecordRefused, Une
 from domain.model.collections import Collection
 from domain.model.dead_letters import EVERY_LETTER
 from domain.model.observations import RecordsRewrapped, RewrapFailed
+from domain.model.query import Condition, CountMode, Operator, Query, ordered
 from domain.model.records import Record
+from domain.model.sealed import MARK
 from domain.services.registry import StorageBackendRegistry
 from domain.services.sealing import PLAIN, Sealing
 from ports.abilities import Dumping, Rewriting
@@ -126,6 +128,21 @@ class Rewrapping:
         """How many values the latest looks found under a key, by collection, and in `dead_letters`."""
         found = {each.name: self._of(each).values[key_id] for each in self._collections()}
         return {**found, "dead_letters": self.letters[key_id]}
+
+    async def blinds_alike(self, collection: Collection) -> bool:
+        """Whether what is stored was written with the index key of today, as far as one value of each field tells.
+
+        Raises DecryptionFailed, BackendError.
+        """
+        for name in self._sealing.fields(collection):
+            field = collection.by_name[name]
+            begun = Condition(name, Operator.PREFIX, (MARK,))
+            asked = Query(filter=begun, sort=ordered(collection), limit=1, count=CountMode.NONE)
+            page = await self._registry.backend(collection).query(collection, asked) if field.comparable else None
+            for record in page.items if page else ():
+                if not self._sealing.blinds_alike(collection, field, record):
+                    return False
+        return True
 
     def state(self) -> KeyringState:
         """The keys, and how far the latest looks are."""

@@ -19,13 +19,13 @@ from domain.model.email import normal_form
 from domain.model.observations import DecryptionRefused, Observation
 from domain.model.query import And, Condition, Filter, Not, Operator, Or, Query, QueryResult
 from domain.model.records import Record, Value
-from domain.model.sealed import MARK, Sealed, encoded, parsed, prefix_of, stored_normal_form
+from domain.model.sealed import MARK, MARKS, Sealed, encoded, parsed, prefix_of, stored_normal_form
 from domain.services.schema import Checked
 from ports.ambient import Observer
 from ports.keyring import Keyring
 
 PLAIN = ""  # in the place of a key's id: written before the field was encrypted
-_AT_ONCE = 500  # records that are encrypted before others may run
+_AT_ONCE = 200  # records that are encrypted before others may run
 _NULL = b"null"
 _Body = dict[str, msgspec.Raw]
 _BODY = msgspec.json.Decoder(_Body)
@@ -60,6 +60,12 @@ class Sealing:
     def encrypts(self, collection: Collection) -> bool:
         """Whether a collection has encrypted fields."""
         return bool(self._encrypted.get(collection.name))
+
+    def hidden(self, collection: Collection, digest: bytes) -> bytes:
+        """What may be kept of the digest of a request: where fields are encrypted, nothing that a guess could meet."""
+        if not self.encrypts(collection):
+            return digest
+        return b"".join(self._ring().blind(digest, b"digest of a request, %d" % half) for half in (1, 2))
 
     # the way in
 
@@ -145,8 +151,7 @@ class Sealing:
                 values = values or list(record.values)
                 values[place] = self._value(collection, field, record)
         for place, source in collection.normal_forms:
-            name = collection.data_fields[place].name
-            if _is_marked(record.values[place]) and (fields is None or name in fields):
+            if _is_marked(record.values[place]) and (fields is None or collection.data_fields[place].name in fields):
                 values = values or list(record.values)
                 values[place] = normal_form(self._value(collection, collection.by_name[source], record))
         return record if values is None else msgspec.structs.replace(record, values=tuple(values))
@@ -197,6 +202,14 @@ class Sealing:
         if self.keyring is None:
             raise DecryptionFailed("it is encrypted, and no [keyring] is configured")
         return self.keyring.open(found.key_id, found.content, _context(collection, field, key, found.blind)).decode()
+
+    def blinds_alike(self, collection: Collection, field: Field, record: Record) -> bool:
+        """Whether the blind of a stored value is what it would be today. Raises DecryptionFailed."""
+        text = str(record.values[collection.positions[field.name]])
+        found = parsed(text)
+        if found is None or not found.blind:
+            return True
+        return found.blind == self.blind(collection, field, self._plaintext(collection, field, record.key, text))
 
     # questions
 
@@ -268,7 +281,7 @@ class Sealing:
 
 
 def _is_marked(value: Value) -> bool:
-    return isinstance(value, str) and value.startswith((MARK, '"' + MARK))
+    return isinstance(value, str) and value.startswith(MARKS)
 
 
 def _context(collection: Collection, field: Field, key: str, blind: str) -> bytes:

@@ -54,8 +54,8 @@ class Finding(msgspec.Struct, frozen=True):
 @data_dir_option
 @json_option
 def check(config: Path | None, data_dir: str | None, as_json: bool) -> int:
-    """Say whether the service would start here: configuration, data folder, disk, address, callers, backends, object
-    store, search index, cache.
+    """Say whether the service would start here: configuration, data folder, disk, address, callers, keyring, backends,
+    object store, search index, cache.
 
     \b
     Example: persistence check && persistence serve
@@ -96,11 +96,22 @@ def _looks(settings: Settings) -> Iterator[tuple[str, Callable[[], tuple[Verdict
     if settings.server.tls_certificate:
         yield "certificate", lambda: _certificate(settings)
     yield "callers", lambda: _callers(settings)
+    if settings.keyring.is_there:
+        yield "keyring", lambda: _keyring(settings)
     for name in settings.backends:
         yield f"backend {name}", functools.partial(_backend, settings, name)
     yield "object store", lambda: _objects(settings)
     yield "search index", lambda: _search(settings)
     yield "cache", lambda: _cache(settings)
+
+
+def _keyring(settings: Settings) -> tuple[Verdict, str]:
+    from entrypoints.encryption import read_keys
+
+    keys = read_keys(settings)
+    fields = [f"{name}.{field}" for name, names in settings.encrypted.items() for field in names]
+    told = f"{len(keys.keys) if keys else 0} keys; {', '.join(fields) or 'no field'} is encrypted"
+    return Verdict.OK, told
 
 
 def _folder(folder: Path) -> tuple[Verdict, str]:

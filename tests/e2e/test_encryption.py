@@ -206,6 +206,31 @@ async def test_a_wrong_key_shows_nothing_and_the_right_one_everything(service, a
         await shown(api)
 
 
+async def test_with_another_index_key_there_is_no_start(service, api, tmp_path) -> None:
+    keys = configure(tmp_path)
+    async with service:
+        assert (await api.send("POST", USERS, body=user("u1"), headers={"Idempotency-Key": "once"})).status == 201
+        assert await service.stop() == 0
+        right = keys.read_text()
+        other = base64.b64encode(os.urandom(32)).decode()
+        keys.write_text(
+            "".join(f'index_key = "{other}"\n' if "index" in line else line for line in right.splitlines(True))
+        )
+        with pytest.raises(
+            ServiceDied, match=r"exit 78:[^$]*keyring\.index_key: users were encrypted with another one"
+        ):
+            await service.start()
+        looked = await asyncio.to_thread(run, tmp_path, "check")
+        assert "users.email, users.name, users.preferences" in looked.stdout
+
+        keys.write_text(right)
+        await service.start()
+        again = await api.send("POST", USERS, body=user("u1"), headers={"Idempotency-Key": "once"})
+        assert (again.status, again.headers["Idempotency-Replayed"]) == (201, "true")
+        other_body = await api.send("POST", USERS, body=user("u1", name="x"), headers={"Idempotency-Key": "once"})
+        assert (other_body.status, other_body.code) == (422, "idempotency_key_reused")
+
+
 async def test_what_was_written_before_is_read_and_is_encrypted_when_it_is_written_again(
     service, api, tmp_path
 ) -> None:

@@ -23,6 +23,7 @@ def load(tmp_path, monkeypatch):
     def load(text=None, environ=None, **flags):
         if text is not None:
             Path("persistence.toml").write_text(text, encoding="utf-8")
+            Path("persistence.toml").chmod(0o600)
         return load_settings(environ=environ or {}, flags=flags)
 
     return load
@@ -226,6 +227,17 @@ def test_keys_are_in_a_file_or_named_and_shown_to_nobody(load):
         load('[keyring]\nfile = "keys.toml"\nactive = "k"')
     shown = load('[keyring]\nactive = "k"\nindex_key = "hidden"\n[keyring.keys]\nk = "hidden"').shown()
     assert "hidden" not in str(shown)
+
+
+def test_keys_in_a_configuration_that_others_can_read_are_refused(tmp_path):
+    file = tmp_path / "persistence.toml"
+    file.write_text('[keyring]\nactive = "k"\nindex_key = "hidden"\n[keyring.keys]\nk = "hidden"')
+    file.chmod(0o640)
+    with pytest.raises(InvalidConfiguration, match=r"keyring: .* read by others than its owner \(mode 640\)") as caught:
+        load_settings(file, environ={})
+    assert "hidden" not in str(caught.value)
+    file.chmod(0o600)
+    assert load_settings(file, environ={}).keyring.is_there
 
 
 def test_what_is_searched_by_its_words_is_not_encrypted(load):

@@ -251,6 +251,15 @@ async def test_records_are_decrypted_where_a_field_is_encrypted_no_more(seal):
     assert fewer.resealed(USERS, new) is None
 
 
+async def test_of_a_digest_nothing_is_kept_that_a_guess_could_meet(seal):
+    digest = bytes(range(32))
+    hidden = seal.sealing.hidden(USERS, digest)
+    assert len(hidden) == 32
+    assert hidden == seal.sealing.hidden(USERS, digest)
+    assert hidden != Seal(keys=msgspec.structs.replace(KEYS, index=os.urandom(32))).sealing.hidden(USERS, digest)
+    assert Sealing().hidden(USERS, digest) == digest
+
+
 async def test_many_records_let_others_run(seal):
     bodies = [{"user_id": f"u{n}", "email": f"u{n}@example.org"} for n in range(2_000)]
     stored = await seal.stored(*bodies)
