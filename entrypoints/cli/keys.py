@@ -199,4 +199,4 @@ def _shown(key: ApiKey, now: datetime) -> dict[str, object]:
 
 
 def _moment(at: datetime | None) -> str:
-    return "-" if at is None else at.strftime("%Y-%m-%d %H:%M")
+    return "-" if at is None else at.strftime("%Y-%m-%d %H:%M:%S")

@@ -42,6 +42,7 @@ REPLACED = (
     (re.compile(r"(?<=http://127\.0\.0\.1:)(?!8080)\d+"), "<port>"),
     (re.compile(r"\b\d+(?:\.\d+)? s\b"), "<time> s"),
     (re.compile(r"\([\d,]+ records/s\)"), "(<rate> records/s)"),
+    (re.compile(r"\b[a-z2-7]{16}\b"), "<key>"),
     (re.compile(r"\b20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\b"), "<time>"),
     # A demonstration is killed at a moment of its own. That it keeps what it promises is compared: both are one number.
     (
