@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from domain.errors import BackendUnavailable, StartFailure
 from domain.model.api_keys import API_KEYS
 from domain.model.observations import BackendAbsent
+from domain.model.records import HealthStatus
 from domain.services.access import Access
 from domain.services.api_keys import ApiKeys, KeyStore
 from domain.services.ending import ended
@@ -52,6 +53,10 @@ class Credentials:
         except BackendUnavailable as error:
             self._observer(BackendAbsent(backend=self._name, detail=error.detail))
         self._noting = asyncio.create_task(self._authenticator.note_uses(self.keys), name="uses of keys")
+
+    async def health(self) -> HealthStatus | None:
+        """How the store of the keys is; None where nobody is asked for one."""
+        return None if self.access.is_open else await self._store.health_check()
 
     async def turn(self, settings: Settings) -> None:
         """Reach the backend by settings that changed while it serves; another one is taken by a restart alone."""

@@ -10,6 +10,7 @@ import msgspec
 
 from domain.errors import (
     AbilityMissing,
+    BackendError,
     InvalidParameter,
     KeyNotFound,
     SchemaMismatch,
@@ -21,7 +22,7 @@ from domain.model.access import checked_scopes
 from domain.model.api_keys import API_KEYS, MAX_ACTOR, MAX_NAME, ApiKey, KeyText
 from domain.model.built_in import BUILT_IN
 from domain.model.query import CountMode, Query, ordered
-from domain.model.records import MICROSECOND, ConditionalWrite, Verdict
+from domain.model.records import MICROSECOND, ConditionalWrite, HealthStatus, Verdict
 from domain.services.opening import LateOpening
 from ports.abilities import ConditionalWrites
 from ports.ambient import Clock, Ids
@@ -94,6 +95,14 @@ class KeyStore:
             )
         verdicts = await backend.write_conditional(API_KEYS, [ConditionalWrite(api_keys.to_record(key), base)])
         return verdicts[0] is Verdict.STORED
+
+    async def health_check(self) -> HealthStatus:
+        """As backends answer it; one that cannot be opened is sick, too."""
+        try:
+            backend = await self._ready()
+        except BackendError as error:
+            return HealthStatus(healthy=False, detail=error.detail, latency_seconds=0.0)
+        return await backend.health_check()
 
     async def _ready(self) -> _Backend:
         if self._backend is None or self._opening is None:

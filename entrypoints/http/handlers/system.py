@@ -49,11 +49,12 @@ async def health(call: Call) -> web.Response:
         lane.paused or lane.lost for lane in lanes.values()
     )
     objects, cache, search = await services.filing.watch.health(), await services.cache.health(), await _search(call)
+    keys = await services.credentials.health()
     well = (
         well
         and letters is not None
         and not letters["full"]
-        and all(store is None or store.healthy for store in (objects, cache))
+        and all(store is None or store.healthy for store in (objects, cache, keys))
         and (search is None or search["healthy"])
     )
     answer = {
@@ -62,6 +63,7 @@ async def health(call: Call) -> web.Response:
         "backends": {name: _shown(status) for name, status in backends.items()},
         "objects": None if objects is None else _shown(objects),
         "cache": None if cache is None else _shown(cache),
+        "keys": None if keys is None else _shown(keys),
         "search": search,
         "collections": lanes,
         "dead_letters": letters,

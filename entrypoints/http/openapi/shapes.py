@@ -257,6 +257,7 @@ class Health(Shape, frozen=True, kw_only=True):
     backends: dict[str, HealthStatus]
     objects: Annotated[HealthStatus | None, Meta(description="The store of files; null where none are kept.")]
     cache: Annotated[HealthStatus | None, Meta(description="The cache of lists; null where there is none.")]
+    keys: Annotated[HealthStatus | None, Meta(description="The store of API keys; null where none are asked for.")]
     search: Annotated[SearchHealth | None, Meta(description="The search index; null where there is none.")]
     collections: dict[str, LaneState]
     dead_letters: LetterLevel | None

@@ -251,3 +251,33 @@ async def test_a_key_is_stored_and_read_back_whole(clock, here):
     assert from_record(to_record(key)) == key
     assert key_text(str(text)) == text
     assert text.secret not in repr(text) + repr(key)
+
+
+async def test_guesses_push_no_key_out_of_memory(backend, here, monkeypatch):
+    monkeypatch.setattr(key_authenticator, "MAX_KEYS", 3)
+    _, text = await here.keys.create("ci", ["read"], by="test")
+    assert await here.lets_in(text)
+    for number in range(10):
+        assert not await here.lets_in(f"ps_{'a' * 15}{'abcdefghij'[number]}.{'x' * 43}")
+    before = backend.reads
+    assert await here.lets_in(text)
+    assert backend.reads == before
+
+
+async def test_a_flood_of_ids_that_nobody_knows_waits_for_a_bounded_number_of_look_ups(backend, here, monkeypatch):
+    monkeypatch.setattr(key_authenticator, "MAX_WAITING", 20)
+    backend.gate.clear()
+    flood = [
+        asyncio.create_task(here.lets_in(f"ps_{'a' * 14}{one}{other}.{'x' * 43}"))
+        for one in "abcdef"
+        for other in "abcdefgh"
+    ]
+    await settle()
+    assert backend.reads <= key_authenticator.MAX_LOOKUPS
+    backend.gate.set()
+    answers = await asyncio.gather(*flood, return_exceptions=True)
+    assert sum(isinstance(each, KeysUnreachable) for each in answers) == len(flood) - 20
+
+
+async def test_the_store_says_how_it_is(backend, here):
+    assert (await here.keys._store.health_check()).healthy
