@@ -71,6 +71,10 @@ class Backends:
         """Those that serve, by name."""
         return self._adapters
 
+    def place(self, collection: str) -> str:
+        """The place in which a collection is kept now."""
+        return place_of(self.settings.backends[self.settings.collection(collection).backend])
+
     async def open(self) -> None:
         """Connect all; one whose server does not answer is opened when it does. Raises StartFailure that names it."""
         for name, adapter in self._adapters.items():
@@ -213,8 +217,12 @@ def _named(settings: Settings, name: str, adapter: OpenableBackend) -> NamedBack
 
 @lru_cache(maxsize=64)
 def place_of(chosen: ConfiguredBackend) -> str:
-    """A name that all instances have for a place in which records are kept, and that betrays no password."""
-    content = msgspec.json.encode(chosen.table(Secret.reveal), order="deterministic")
+    """A name that all instances have for a place in which records are kept, and that betrays no password.
+
+    Numbers, like those of connections, do not say where it is.
+    """
+    texts = {name: value for name, value in chosen.table(Secret.reveal).items() if isinstance(value, str)}
+    content = msgspec.json.encode(texts, order="deterministic")
     return hashlib.scrypt(content, salt=b"persistence: place", n=2**14, r=8, p=1, dklen=16).hex()
 
 

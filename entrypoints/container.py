@@ -86,7 +86,7 @@ class Container(containers.DeclarativeContainer):
         DeadLetterService,
         *(dead_letters, settings.provided.dead_letters, registry, schemas, buffer, flush, receipts, *ambient, sealing),
     )
-    filing = providers.Singleton(Filing, settings, schemas, changes, query, buffer, dead_letters, observer, ids, clock)
+    filing = providers.Singleton(Filing, backends, schemas, changes, query, buffer, dead_letters, ids, *ambient)
     searching = providers.Singleton(Searching, settings, schemas, registry, query, buffer, journal, observer)
 
     services = providers.Singleton(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from adapters.localdisk.object_store import LocalDiskObjectStore
 from domain.errors import StartFailure
+from domain.model.files import FILES
 from domain.services.buffer import BufferManager
 from domain.services.changes import ChangeService
 from domain.services.file_links import FileLinks
@@ -12,6 +15,8 @@ from domain.services.orphans import OrphanSweeper
 from domain.services.query import QueryService
 from domain.services.schema import Schemas
 from domain.services.uploads import UploadService
+from domain.services.whereabouts import Whereabouts
+from entrypoints.backends import Backends
 from entrypoints.http.upload import Uploads
 from entrypoints.sections import ObjectSettings
 from entrypoints.settings import Settings
@@ -25,18 +30,19 @@ class Filing:
 
     def __init__(
         self,
-        settings: Settings,
+        backends: Backends,
         schemas: Schemas,
         changes: ChangeService,
         query: QueryService,
         buffer: BufferManager,
         dead_letters: DeadLetters,
-        observer: Observer,
         ids: Ids,
+        observer: Observer,
         clock: Clock,
         objects: OpenableObjectStore | None = None,
     ) -> None:
         """``objects``: instead of the store that is configured. Raises StartFailure."""
+        settings = backends.settings
         self.uploads = Uploads(settings.objects.parallel_uploads)
         self.files: FileService | None = None  # None: none are kept here
         self.resumable: UploadService | None = None
@@ -49,7 +55,8 @@ class Filing:
         self.files = FileService(objects, schemas, changes, query, lambda: buffer.instance, ids, clock, limits)
         self.resumable = UploadService(objects, self.files, ids, clock)
         self.links = FileLinks(objects, query, self.resumable, clock)
-        sweeper = OrphanSweeper(objects, query, dead_letters, clock, self.resumable)
+        whereabouts = Whereabouts(objects, partial(backends.place, FILES.name), clock)
+        sweeper = OrphanSweeper(objects, query, dead_letters, clock, self.resumable, whereabouts)
         self.watch = StoreWatch(objects, sweeper, lambda: None if of_all else buffer.instance, observer)
 
 

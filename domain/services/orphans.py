@@ -14,6 +14,7 @@ from domain.services import query_rules
 from domain.services.files import object_of
 from domain.services.query import QueryService
 from domain.services.uploads import UploadService
+from domain.services.whereabouts import Whereabouts
 from ports.ambient import Clock
 from ports.dead_letters import DeadLetters
 from ports.object_store import PORTION, ObjectStore
@@ -31,6 +32,7 @@ class OrphanSweeper:
         dead_letters: DeadLetters,
         clock: Clock,
         uploads: UploadService | None = None,
+        whereabouts: Whereabouts | None = None,
         *,
         grace: timedelta = GRACE,
     ) -> None:
@@ -39,6 +41,7 @@ class OrphanSweeper:
         self._dead_letters = dead_letters
         self._clock = clock
         self._uploads = uploads
+        self._whereabouts = whereabouts
         self._grace = grace
 
     async def sweep(self, instance: int | None) -> Swept:
@@ -47,10 +50,12 @@ class OrphanSweeper:
 
         ``instance``: its number; None: of all, where one pending log shows what each of them has acknowledged.
         Everything acknowledged is stored first: where that fails, nothing is removed; nor while a file's record is a
-        dead letter, which names an object too and may be replayed.
-        Raises Replaying, FlushIncomplete, BackendError.
+        dead letter, which names an object too and may be replayed; nor where the records are in another backend than
+        they were. Raises Replaying, FlushIncomplete, BackendError.
         """
         expired = await self._uploads.expire() if self._uploads else Swept(seen=0, removed=0, freed_bytes=0)
+        if self._whereabouts is not None:
+            await self._whereabouts.check()
         await self._query.settle(FILES)
         letters = await self._dead_letters.find(LetterFilter(lane=FILES.name), limit=1)
         seen, removed, freed = 0, expired.removed, expired.freed_bytes

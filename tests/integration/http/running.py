@@ -200,7 +200,8 @@ def build(
     clock, schemas, receipts = SystemClock(), Schemas(BUILT_IN), MemoryReceipts()
     given = BackendType(BackendSettings, lambda *_: backend, alone=True)
     configured = {"main": ConfiguredBackend("memory", given, BackendSettings())}
-    settings = Settings(backends=configured, auth=AuthSettings(mode=auth), quotas=quotas, keyring=KEYRING)
+    auth_settings = AuthSettings(mode=auth)
+    settings = Settings(backends=configured, auth=auth_settings, quotas=quotas, keyring=KEYRING, objects=limits)
     encryption = Encryption(settings, observed)
     backends = Backends(settings, BUILT_IN, observed, clock)
     registry = backends.registry
@@ -247,9 +248,7 @@ def build(
         dead_letters=DeadLetterService(
             *(letters, letters.bounds, registry, schemas, buffer, flush, receipts, observed, clock)
         ),
-        filing=Filing(
-            *(Settings(objects=limits), schemas, changes, query, buffer, letters, observed, SystemIds(), clock, objects)
-        ),
+        filing=Filing(*(backends, schemas, changes, query, buffer, letters, SystemIds(), observed, clock, objects)),
         cache=cache,
         searching=Searching(settings, schemas, registry, query, buffer, kept, observed, index),
         receipts=ReceiptService([c.name for c in BUILT_IN], log, receipts, issuer),

@@ -25,6 +25,7 @@ from domain.errors import (
     PreconditionFailed,
     RecordNotFound,
     RecordRefused,
+    SchemaMismatch,
 )
 from domain.model.built_in import BUILT_IN
 from domain.model.dead_letters import LetterFilter
@@ -32,10 +33,13 @@ from domain.model.files import FILES, FileLimits, NewFile, Part
 from domain.model.policies import BufferPolicy
 from domain.services.files import FileService, object_name, object_of
 from domain.services.orphans import OrphanSweeper
+from domain.services.registry import NamedBackend
 from domain.services.schema import Schemas
+from domain.services.whereabouts import Whereabouts
 from tests.unit.domain.services.house import FaultyBackend, House
 
 WHOLE = Part()
+ALL = [collection.name for collection in BUILT_IN]
 DAY = timedelta(hours=24, seconds=1)
 
 
@@ -356,6 +360,32 @@ async def test_the_content_of_a_deleted_file_is_an_orphan(files):
 
     assert (await files.sweeper.sweep(1)).removed == 1
     assert await files.kept() == []
+
+
+async def test_a_route_that_turns_makes_no_orphans_for_a_week(files):
+    first, house, place = files.house.backend, files.house, "1a"
+    whereabouts = Whereabouts(files.objects, lambda: place, house.clock)
+    files.sweeper = OrphanSweeper(files.objects, house.query, house.dead_letters, house.clock, whereabouts=whereabouts)
+    name = object_of((await files.store()).record)
+    assert (await files.sweeper.sweep(1)).removed == 0
+    house.clock.moment += DAY
+
+    for turn in range(2):  # the second time is as the first
+        place = "2b"
+        house.registry.replace([NamedBackend("other", "memory", MemoryBackend())], dict.fromkeys(ALL, "other"))
+        for _ in range(7):
+            with pytest.raises(SchemaMismatch, match="not in the backend that they were in"):
+                await files.sweeper.sweep(1)
+            house.clock.moment += timedelta(hours=23)
+        if turn == 0:
+            place = "1a"
+            house.registry.replace([NamedBackend("default", "memory", first)], dict.fromkeys(ALL, "default"))
+            assert (await files.sweeper.sweep(1)).removed == 0
+            assert await files.read() == b"content"
+    assert name in await files.kept()
+    house.clock.moment += timedelta(hours=8)
+    assert (await files.sweeper.sweep(1)).removed == 1
+    assert await files.kept() == ["keeps-2b"]
 
 
 async def test_a_sweep_of_thousands_keeps_every_file(files):
