@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
-from domain.errors import DecryptionFailed, PersistenceError, RecordRefused, UnexpectedFailure
+from domain.errors import AbilityMissing, DecryptionFailed, PersistenceError, RecordRefused, UnexpectedFailure
 from domain.model.collections import Collection
 from domain.model.dead_letters import EVERY_LETTER
 from domain.model.observations import RecordsRewrapped, RewrapFailed
@@ -30,7 +30,7 @@ _UNDER = re.compile(rb'"enc1\.[A-Za-z0-9_-]*\.([a-z0-9][a-z0-9_-]*)\.')
 PORTION = 100  # records of one transaction: as long as they are locked, writers of the same ones wait
 RATE = 2000.0  # records that are encrypted anew in a second, at most
 FIRST_SECONDS = 5.0
-AGAIN_SECONDS = 60.0  # after a pass that was not clean
+AGAIN_SECONDS = 60.0  # after passes that were not clean; twice as many each time that they came no further
 SWEEP_SECONDS = 24 * 3600.0
 
 
@@ -179,13 +179,14 @@ class Rewrapping:
 
     async def run(self) -> None:
         """Pass after pass, until cancelled."""
-        await self._pause(self._first_seconds)
+        seconds = self._first_seconds
         while True:
+            await self._pause(seconds)
             self._wanted.clear()
             for collection in self._collections():
                 await self._judged(collection)
             await self._look_at_letters()
-            await self._pause(SWEEP_SECONDS if self.is_clean else self._again_seconds)
+            seconds = SWEEP_SECONDS if self.is_clean else self._next(seconds)
 
     async def sweep(self, collection: Collection) -> Pass:
         """One pass. Raises AbilityMissing, FlushIncomplete, BackendError."""
@@ -197,7 +198,9 @@ class Rewrapping:
             for begin in range(0, len(portion), PORTION):
                 await self._portion(collection, portion[begin : begin + PORTION], found)
         found.finished = True
-        if found.is_clean and not found.values[PLAIN]:
+        if found.values[PLAIN]:
+            self._sealing.former.add(collection.name)
+        elif found.is_clean:
             self._sealing.former.discard(collection.name)
         return found
 
@@ -208,6 +211,12 @@ class Rewrapping:
 
     def _of(self, collection: Collection) -> Pass:
         return self.passes.get(collection.name, Pass())
+
+    def _next(self, seconds: float) -> float:
+        """How long to rest after passes that were not clean, which began after a rest of ``seconds``."""
+        if self._wanted.is_set() or any(self._of(each).rewritten for each in self._collections()):
+            return self._again_seconds
+        return min(SWEEP_SECONDS, max(self._again_seconds, 2 * seconds))
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -253,13 +262,22 @@ class Rewrapping:
         begun = self._clock.monotonic()
         changed = [new for record in portion if (new := self._resealed(collection, record, found)) is not None]
         found.records += len(portion)
-        if changed and self._is_copied(collection.name):
-            found.trouble = f"{collection.name} is being copied; it waits for the end of that."
-            changed = []
+        if changed and (hindrance := self._hindrance(collection)):
+            found.trouble, changed = hindrance, []
         if changed:
             found.rewritten += await self._rewrite(collection, changed, found)
         spent = self._clock.monotonic() - begun
         await asyncio.sleep(max(spent, len(changed) / self._rate))
+
+    def _hindrance(self, collection: Collection) -> str:
+        """Why nothing can be written anew; empty where it can."""
+        if self._is_copied(collection.name):
+            return f"{collection.name} is being copied; it waits for the end of that."
+        try:
+            self._registry.ability(collection, Rewriting)
+        except AbilityMissing as lacking:
+            return lacking.detail
+        return ""
 
     def _resealed(self, collection: Collection, record: Record, found: Pass) -> Record | None:
         found.values.update(self._sealing.under(collection, record))

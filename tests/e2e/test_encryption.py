@@ -181,6 +181,25 @@ async def test_neither_the_buffer_that_instances_share_nor_its_worker_sees_a_pla
     assert found_in(*files_below(tmp_path)) == []
 
 
+async def test_an_index_of_words_holds_no_plaintext_of_other_fields(tmp_path) -> None:
+    keys = tmp_path / "keys.toml"
+    key_file.create(keys, "k1")
+    (tmp_path / "persistence.toml").write_text(
+        f'[search]\ntype = "sqlite"\n[keyring]\nfile = "{keys}"\n[collections.translation_tasks]\n'
+        'encrypted = ["metadata"]\n'
+    )
+    service = Service(tmp_path)
+    async with service, Api(service.url) as api:
+        sent = task("t1", source_text="lighthouse keeper", error_message=None)
+        assert (await api.post_batch("tasks", [sent])).status == 202
+        asked = {"q": "lighthouse", "collection": "translation_tasks", "consistency": "strong"}
+        found = (await api.send("GET", "/api/v1/search", params=asked)).body
+        assert [hit["record"]["metadata"] for hit in found["items"]] == [sent["metadata"]]
+        refused = await api.send("GET", "/api/v1/search", params=asked | {"metadata": "{}"})
+        assert (refused.status, "`metadata` is encrypted" in refused.body["detail"]) == (400, True)
+    assert found_in(*files_below(tmp_path)) == []
+
+
 async def test_a_wrong_key_shows_nothing_and_the_right_one_everything(service, api, tmp_path) -> None:
     keys = configure(tmp_path)
     async with service:

@@ -14,7 +14,7 @@ from domain.model.observations import DecryptionRefused, RecordsRewrapped, Rewra
 from domain.model.sealed import is_sealed, parsed
 from domain.model.translation import TASKS
 from domain.model.users import USERS
-from domain.services.rewrapping import Rewrapping
+from domain.services.rewrapping import Pass, Rewrapping
 from domain.services.sealing import PLAIN, Sealing
 from tests.unit.domain.services.house import House, Minimal, task
 
@@ -239,6 +239,28 @@ async def test_a_backend_without_the_ability_says_so():
         assert "lacks the ability Dumping" in house.observed(RewrapFailed)[0].detail
         assert not house.rewrapping.is_clean
         running.cancel()
+
+
+async def test_a_backend_that_cannot_exchange_texts_is_looked_through_all_the_same():
+    inner = MemoryBackend()
+    backend = Minimal(inner)
+    backend.dump, backend.scan = inner.dump, inner.scan
+    house = Rewrapped(backend=backend, plain=[task("a"), task("b")])
+    await house.begun()
+    async with house.running():
+        found = await house.rewrapping.sweep(TASKS)
+        assert (found.finished, found.is_clean, found.rewritten, found.values[PLAIN]) == (True, False, 0, 2)
+        assert "lacks the ability Rewriting" in found.trouble
+
+
+def test_passes_that_come_no_further_grow_rare():
+    house = Rewrapped()
+    rests = [house.rewrapping._next(0.0)]
+    while rests[-1] < 24 * 3600:
+        rests.append(house.rewrapping._next(rests[-1]))
+    assert rests[:4] == [0.01, 0.02, 0.04, 0.08]
+    house.rewrapping.passes["translation_tasks"] = Pass(rewritten=1)
+    assert house.rewrapping._next(rests[-1]) == 0.01
 
 
 async def test_values_in_dead_letters_are_counted():

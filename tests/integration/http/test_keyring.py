@@ -1,0 +1,43 @@
+"""Keys at the HTTP door: what is under them, and where there are none."""
+
+from __future__ import annotations
+
+from domain.errors import DecryptionFailed
+from tests.integration.http.running import running
+
+KEYRING = "/api/v1/system/keyring"
+
+
+async def test_keys_are_shown_by_their_ids_alone():
+    async with running() as service:
+        status, found, _ = await service.get(KEYRING)
+        assert (status, found["active"], found["keys"]) == (200, "k1", {"k1": {"values": 0, "dead_letters": 0}})
+        assert found["collections"]["users"] == {
+            "encrypted": [],
+            "records": 0,
+            "plain": 0,
+            "rewritten": 0,
+            "unreadable": 0,
+            "finished": False,
+            "last_error": None,
+        }
+        status, found, _ = await service.post(f"{KEYRING}/rewrap", {})
+        assert (status, found["finished"], found["clean"]) == (202, False, False)
+
+
+async def test_without_keys_there_is_nothing_to_show():
+    async with running() as service:
+        service.services.encryption.sealing.keyring = None
+        for method, path in (("GET", KEYRING), ("POST", f"{KEYRING}/rewrap")):
+            status, problem, _ = await service.ask(method, path)
+            assert (status, problem["code"]) == (501, "ability_missing")
+            assert "there are no keys here" in problem["detail"]
+
+
+async def test_what_cannot_be_decrypted_is_a_problem_that_is_explained():
+    async with running() as service:
+        status, page, _ = await service.get(
+            f"/problems/{DecryptionFailed.code}", headers={"Accept": "application/json"}
+        )
+        assert (status, page["status"]) == (200, 500)
+        assert "copied from another place" in page["cause"]
