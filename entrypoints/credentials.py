@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from domain.errors import BackendUnavailable, StartFailure
-from domain.model.api_keys import API_KEYS
+from domain.model.built_in import STORED
 from domain.model.observations import BackendAbsent
 from domain.model.records import HealthStatus
 from domain.services.access import Access
@@ -33,7 +33,7 @@ class Credentials:
         self._settings = settings
         self._name = settings.keys_backend
         self._observer = observer
-        self._store = KeyStore(lambda: build_backend(self._settings, self._name, (API_KEYS,)))
+        self._store = KeyStore(lambda: build_backend(self._settings, self._name, STORED))
         self._authenticator = KeyAuthenticator(self._store, observer, clock)
         self._noting: asyncio.Task[None] | None = None
         self.keys = ApiKeys(self._store, ids, clock, self._authenticator.forget)

@@ -43,12 +43,24 @@ def check(settings: Settings) -> None:
                 '"keys" (`persistence keys create` makes the first one), or listen on 127.0.0.1, or say --insecure '
                 "(server.insecure = true) if the network itself is protected."
             )
+    _check_keys(settings)
+
+
+def _check_keys(settings: Settings) -> None:
     if settings.auth.backend and settings.auth.backend not in settings.backends:
         raise UnknownBackend(
             f"auth.backend: there is no [backends.{settings.auth.backend}] (there is: {', '.join(settings.backends)})."
         )
-    if settings.auth.mode == "keys" and not settings.backends:
+    if settings.auth.mode == "off":
+        return
+    if not settings.backends:
         raise UnknownBackend("auth.mode: keys are kept in a backend, and none is configured.")
+    kept = settings.backends[settings.keys_backend]
+    if settings.shared_partitions and kept.type.drain == "inline":
+        raise InvalidConfiguration(
+            f"auth.backend: {settings.keys_backend} is of type {kept.type_name}, which one process keeps for itself; "
+            'what many instances share by journal.type = "redis" needs their keys in a database server.'
+        )
 
 
 def _check_collection(settings: Settings, collection: Collection) -> None:

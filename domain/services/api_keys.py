@@ -32,6 +32,7 @@ from ports.storage_backend import StorageBackend
 PAGE = 1000
 TRIES = 10  # of a change that others are ahead of
 MAX_OVERLAP = timedelta(days=30)
+_UNFIT = "It has no conditional writes, without which no keys can be kept: set `auth.backend` to another one."
 _NAMES = tuple(collection.name for collection in BUILT_IN)
 
 
@@ -54,9 +55,11 @@ class KeyStore:
     async def open(self) -> None:
         """Connect now. Raises StartFailure, BackendUnavailable."""
         try:
-            await self._ready()
+            backend = await self._ready()
         except SchemaMismatch as error:
             raise StartFailure(error.detail) from error
+        if not isinstance(backend, ConditionalWrites):
+            raise StartFailure(_UNFIT)
 
     async def close(self) -> None:
         """Release the backend, if it was needed."""
@@ -90,9 +93,7 @@ class KeyStore:
         """Store a key in the place of its revision ``base`` (0: none); False where that is no longer what is stored."""
         backend = await self._ready()
         if not isinstance(backend, ConditionalWrites):
-            raise AbilityMissing(
-                "The backend of the keys has no conditional writes: set `auth.backend` to another one."
-            )
+            raise AbilityMissing(_UNFIT)
         verdicts = await backend.write_conditional(API_KEYS, [ConditionalWrite(api_keys.to_record(key), base)])
         return verdicts[0] is Verdict.STORED
 

@@ -6,7 +6,8 @@ import asyncio
 from datetime import UTC, datetime
 
 from domain.errors import BackendUnavailable
-from domain.model.api_keys import API_KEYS, ApiKey
+from domain.model.api_keys import ApiKey
+from domain.model.built_in import STORED
 from domain.services.api_keys import KeyStore
 from entrypoints.backends import build_backend
 from entrypoints.setting_rules import is_loopback
@@ -38,7 +39,7 @@ def look(settings: Settings) -> Outlook:
 
 async def _keys(settings: Settings) -> list[ApiKey]:
     """Those that are there; none where their table is not, which an opening might make."""
-    backend = build_backend(settings, settings.keys_backend, (API_KEYS,))
+    backend = build_backend(settings, settings.keys_backend, STORED)
     if not isinstance(backend, ConditionalWrites):
         return []
     if isinstance(backend, Migrating) and not all(step.applied for step in await backend.steps()):

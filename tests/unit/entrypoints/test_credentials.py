@@ -83,3 +83,13 @@ async def test_a_reload_that_leaves_the_backend_alone_leaves_the_keys_open(made,
     await given.turn(made(SQLITE.format(path=tmp_path / "one.db") + "[log]\nlevel = 'error'\n"))
     assert given._store._backend is before
     await given.close()
+
+
+async def test_a_backend_that_tells_its_collections_apart_keeps_keys_too(made):
+    pytest.importorskip("redis")
+    seen = []
+    url = "redis://127.0.0.1:9/0"
+    given = credentials(made(f'[backends.main]\ntype = "redis"\nurl = "{url}"\nlive_seconds = {{ logs = 60 }}\n'), seen)
+    await given.open()
+    assert [type(each) for each in seen] == [BackendAbsent]
+    await given.close()

@@ -164,6 +164,14 @@ def test_keys_are_kept_where_the_records_are_unless_another_backend_is_named(loa
         load(backends=two, auth={"backend": "third"})
 
 
+def test_instances_that_share_a_buffer_share_their_keys(load):
+    server = {"main": {"type": "postgres", "dsn": "postgresql://a@b/c"}, "own": {"type": "sqlite"}}
+    shared = {"journal": {"type": "redis", "url": "redis://localhost"}, "backends": server}
+    assert load(auth={"mode": "keys"}, **shared).keys_backend == "main"
+    with pytest.raises(InvalidConfiguration, match=r"auth\.backend: own is of type sqlite"):
+        load(auth={"mode": "keys", "backend": "own"}, **shared)
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
 def test_loopback_addresses_need_none(load, host):
     assert load(server={"host": host}).server.host == host

@@ -10,7 +10,14 @@ import pytest
 
 from adapters.memory.backend import MemoryBackend
 from adapters.system.ids import SystemIds
-from domain.errors import AbilityMissing, BackendUnavailable, InvalidParameter, KeysUnreachable, Unauthenticated
+from domain.errors import (
+    AbilityMissing,
+    BackendUnavailable,
+    InvalidParameter,
+    KeysUnreachable,
+    StartFailure,
+    Unauthenticated,
+)
 from domain.model.api_keys import API_KEYS, from_record, key_text, to_record
 from domain.model.observations import KeyStoreLost, KeyStoreRegained
 from domain.services import key_authenticator
@@ -244,6 +251,8 @@ async def test_a_backend_without_conditional_writes_keeps_no_keys(clock):
     keys = ApiKeys(KeyStore(Plain), SystemIds(), clock)
     with pytest.raises(AbilityMissing, match=r"auth\.backend"):
         await keys.create("ci", ["read"], by="test")
+    with pytest.raises(StartFailure, match=r"auth\.backend"):
+        await KeyStore(Plain).open()
 
 
 async def test_a_key_is_stored_and_read_back_whole(clock, here):
