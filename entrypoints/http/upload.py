@@ -96,6 +96,8 @@ def raw(request: web.Request, seconds: float, file_id: str, name: str) -> Upload
     """
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedMediaType("A file is kept as it is sent; leave `Content-Encoding` out.")
+    if "Content-Range" in request.headers:
+        raise InvalidParameter("A file is put whole, without `Content-Range`; an upload takes it in pieces.")
     return Upload(
         file=NewFile(
             file_id=file_id,

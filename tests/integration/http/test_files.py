@@ -221,6 +221,7 @@ async def test_a_form_without_a_boundary_is_refused(service: Running, kind: str)
         ({"Content-Digest": f"{digest(b'content')}, {digest(b'other')}"}, 400, "invalid_parameter"),
         ({"Content-Digest": f"{digest(b'content')}\r\nContent-Digest: {digest(b'other')}"}, 400, "invalid_parameter"),
         ({"Content-Encoding": "gzip"}, 415, "unsupported_media_type"),
+        ({"Content-Range": "bytes 3-9/10"}, 400, "invalid_parameter"),
         ({"Content-Type": "nonsense"}, 400, "invalid_parameter"),
         ({"Content-Type": "text/html\x00"}, 400, "invalid_request"),
         ({"X-Metadata-": "a"}, 400, "invalid_parameter"),
