@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callab
 from pathlib import Path
 
 from adapters.localdisk.folder import ObjectFolder, refusals, sync_file
-from adapters.threads import in_thread
+from adapters.threads import in_object_thread
 from domain.errors import BackendError, BackendUnavailable, DigestMismatch, ObjectNotFound
 from domain.model.objects import StoredObject, Written, checked_name
 from domain.model.records import HealthStatus
@@ -28,7 +28,7 @@ class LocalDiskObjectStore:
         """Make the folder where it is missing. Raises BackendUnavailable, BackendExhausted."""
         if self._opened is None:
             with refusals(self._path):
-                self._opened = await in_thread(ObjectFolder, self._path)
+                self._opened = await in_object_thread(ObjectFolder, self._path)
 
     async def close(self) -> None:
         """Let the folder go."""
@@ -47,33 +47,33 @@ class LocalDiskObjectStore:
         checked_name(name)
         folder, temporary = self._folder, uuid.uuid4().hex
         with refusals(self._path):
-            handle = await in_thread(folder.create, temporary)
+            handle = await in_object_thread(folder.create, temporary)
         try:
             try:
                 written = await self._write(handle, content)
                 if sha256 not in (None, written.sha256):
                     raise DigestMismatch
                 with refusals(self._path):
-                    await in_thread(sync_file, handle)
+                    await in_object_thread(sync_file, handle)
             finally:
                 os.close(handle)
             with refusals(self._path):
-                await in_thread(folder.publish, temporary, name)
+                await in_object_thread(folder.publish, temporary, name)
         finally:
-            await in_thread(folder.discard, temporary)
+            await in_object_thread(folder.discard, temporary)
         return written
 
     async def get(self, name: str, *, start: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
         """Read a file piece by piece; one that is deleted meanwhile is read to its end all the same."""
         checked_name(name)
         with refusals(self._path):
-            handle = await in_thread(self._folder.open, name)
+            handle = await in_object_thread(self._folder.open, name)
         try:
             place, end = start, None if length is None else start + length
             while end is None or place < end:
                 wanted = PIECE_BYTES if end is None else min(PIECE_BYTES, end - place)
                 with refusals(self._path):
-                    piece = await in_thread(os.pread, handle, wanted, place)
+                    piece = await in_object_thread(os.pread, handle, wanted, place)
                 if not piece:
                     return
                 place += len(piece)
@@ -86,7 +86,7 @@ class LocalDiskObjectStore:
         checked_name(name)
         try:
             with refusals(self._path):
-                return await in_thread(self._folder.stat, name)
+                return await in_object_thread(self._folder.stat, name)
         except ObjectNotFound:
             return None
 
@@ -94,15 +94,15 @@ class LocalDiskObjectStore:
         """Unlink a file and sync its folder."""
         checked_name(name)
         with refusals(self._path):
-            await in_thread(self._folder.delete, name)
+            await in_object_thread(self._folder.delete, name)
 
     async def list(self, prefix: str = "") -> AsyncIterator[Sequence[StoredObject]]:
         """Folder by folder, in order; of one folder all names are held at once."""
         with refusals(self._path):
-            places = await in_thread(self._folder.places, prefix)
+            places = await in_object_thread(self._folder.places, prefix)
         for place in places:
             with refusals(self._path):
-                found = await in_thread(self._folder.within, place, prefix)
+                found = await in_object_thread(self._folder.within, place, prefix)
             for begin in range(0, len(found), PORTION):
                 yield found[begin : begin + PORTION]
 
@@ -110,7 +110,7 @@ class LocalDiskObjectStore:
         """Make a file and remove it."""
         begun = time.perf_counter()
         try:
-            await in_thread(self._probe)
+            await in_object_thread(self._probe)
         except BackendError as error:
             healthy, detail = False, error.detail
         else:
@@ -127,7 +127,7 @@ class LocalDiskObjectStore:
         digest, size = hashlib.sha256(), 0
         async for piece in _gathered(content):
             with refusals(self._path):
-                await in_thread(_append, handle, piece, digest.update)
+                await in_object_thread(_append, handle, piece, digest.update)
             size += len(piece)
         return Written(size, digest.digest())
 

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 
 from adapters.minio.upload import Upload
-from adapters.threads import in_thread
+from adapters.threads import in_object_thread
 
 AT_ONCE = 2  # parts of one upload, each with a thread and a connection; beside them a third one comes in
 
@@ -23,18 +23,18 @@ class PartsAhead:
         """Begin to send a part, when few enough are on their way. Raises what became of a former one."""
         self._number += 1
         if self._number == 1:
-            await in_thread(self._upload.begin)
+            await in_object_thread(self._upload.begin)
         if len(self._sending) == AT_ONCE:
             await self._sending.popleft()
-        self._sending.append(asyncio.create_task(in_thread(self._upload.add, part, self._number)))
+        self._sending.append(asyncio.create_task(in_object_thread(self._upload.add, part, self._number)))
 
     async def finish(self, part: bytes) -> None:
         """Send the last part when the others have arrived, and let the object be. Raises ObjectExists."""
         while self._sending:
             await self._sending.popleft()
-        await in_thread(self._upload.finish, part)
+        await in_object_thread(self._upload.finish, part)
 
     async def abort(self) -> None:
         """Forget all of it, when no thread is at it any more."""
         await asyncio.gather(*self._sending, return_exceptions=True)
-        await in_thread(self._upload.abort)
+        await in_object_thread(self._upload.abort)

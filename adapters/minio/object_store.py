@@ -27,7 +27,7 @@ from adapters.minio.errors import are_keys_refused, refusals
 from adapters.minio.links import public_url, signed_link
 from adapters.minio.settings import MinioSettings
 from adapters.minio.upload import Upload, parts_of
-from adapters.threads import in_thread
+from adapters.threads import in_object_thread
 from domain.errors import (
     BackendError,
     BackendUnavailable,
@@ -64,7 +64,7 @@ class MinioObjectStore:
             client = _client(self._settings, self._pool)
             public_url(self._settings, "GET", "probe")
             try:
-                await in_thread(self._examine, client)
+                await in_object_thread(self._examine, client)
             except BackendError as error:
                 self._closed = error.detail
                 raise
@@ -82,7 +82,7 @@ class MinioObjectStore:
         digest, size = hashlib.sha256(), 0
         try:
             async for part, is_last in parts_of(content):
-                await in_thread(digest.update, part)
+                await in_object_thread(digest.update, part)
                 size += len(part)
                 if is_last and sha256 not in (None, digest.digest()):
                     raise DigestMismatch
@@ -98,7 +98,7 @@ class MinioObjectStore:
         if length == 0:  # which the driver takes for everything
             await self._call(name, self._opened.stat_object, self._settings.bucket, name)
             return
-        answer = await in_thread(self._answer, self._opened, name, start, length)
+        answer = await in_object_thread(self._answer, self._opened, name, start, length)
         if answer is None:
             return
         reading = asyncio.create_task(self._call(name, answer.read, PIECE_BYTES))
@@ -108,7 +108,7 @@ class MinioObjectStore:
                 yield piece
         finally:
             await asyncio.gather(reading, return_exceptions=True)
-            await in_thread(_end, answer)
+            await in_object_thread(_end, answer)
 
     async def stat(self, name: str) -> StoredObject | None:
         """Size and time of an object."""
@@ -176,7 +176,7 @@ class MinioObjectStore:
             with refusals(self._settings.endpoint, name):
                 return call(*args, **kwargs)
 
-        return await in_thread(refused)
+        return await in_object_thread(refused)
 
     def _upload(self, client: Minio, name: str) -> Upload:
         return Upload(client, self._settings.endpoint, self._settings.bucket, name)
