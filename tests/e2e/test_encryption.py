@@ -299,6 +299,38 @@ async def test_what_was_written_before_and_under_other_keys_is_encrypted_anew_wh
             assert (await api.get("tasks", key))["error_message"] == text
 
 
+async def test_keys_are_made_exchanged_and_retired_by_the_command_line(tmp_path) -> None:
+    made = await asyncio.to_thread(run, tmp_path, "keyring", "create", "keys.toml", "--id", "k1")
+    assert made.returncode == 0, made.stderr
+    keys = configure(tmp_path)
+    service = Service(tmp_path)
+
+    async def persistence(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return await asyncio.to_thread(run, tmp_path, "keyring", *arguments, "--url", service.url)
+
+    async with service, Api(service.url) as api:
+        await through_every_door(api)
+        rotated = await persistence("rotate", "--id", "k2")
+        assert rotated.returncode == 0, rotated.stderr
+        retired = await persistence("retire", "k1")
+        assert (retired.returncode, retired.stderr) == (0, ""), retired.stderr
+        assert list(key_file.read_keys(keys).keys) == ["k2"]
+        listed = await persistence("list")
+        assert [line.split()[:2] for line in listed.stdout.splitlines()[1:2]] == [["k2", "yes"]]
+        await shown(api)
+        assert await service.stop() == 0
+        await service.start()
+        await shown(api)
+
+        right = keys.read_text()
+        key_file.add(keys, "k3", active=True)
+        key_file.remove(keys, "k2")
+        refused = await api.send("POST", "/api/v1/system/reload")
+        assert (refused.status, "the key 'k2' is gone" in refused.body["detail"]) == (422, True)
+        keys.write_text(right)
+        await shown(api)
+
+
 async def writing(api: Api) -> dict[str, str]:
     """Changes of tasks by a client that tries again, and what it was told that they are."""
     written = {}

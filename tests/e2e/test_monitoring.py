@@ -106,6 +106,7 @@ async def test_every_panel_of_the_board_finds_its_metrics(service: Service, api:
             ("PersistenceBacklogOld", "ok"),
             ("PersistenceCollectionPaused", "ok"),
             ("PersistenceDeadLetters", "ok"),
+            ("PersistenceDecryptionFailed", "ok"),
         ]
         async with session.get(f"{service.url}/metrics") as answer:
             page = await answer.read()
