@@ -15,6 +15,7 @@ from adapters.telemetry.logs import LogObserver
 from domain.errors import StartFailure
 from domain.model.collections import Collection
 from domain.model.observations import Observation
+from domain.model.records import HealthStatus
 from domain.services.lane import Lane, LaneParts
 from domain.services.schema import Schemas
 from entrypoints.http.app import create_app
@@ -31,6 +32,10 @@ from ports.resource import Resource
 class Tracing(Observer, Resource, Protocol):
     """An observer that has something to send."""
 
+    async def health_check(self) -> HealthStatus:
+        """Whether it would arrive."""
+        ...
+
 
 class NoTracing:
     """Nothing is traced."""
@@ -40,6 +45,10 @@ class NoTracing:
 
     async def close(self) -> None:
         """Nothing to send."""
+
+    async def health_check(self) -> HealthStatus:
+        """Nothing to arrive anywhere."""
+        return HealthStatus(healthy=True, detail="off: nothing is traced", latency_seconds=0.0)
 
     def __call__(self, observation: Observation) -> None:
         """Nothing to note."""
@@ -77,7 +86,7 @@ def build_tracing(settings: Settings, observer: Observer, clock: Clock) -> Traci
             "Run: make install DRIVERS=yes (or: pip install 'persistence-service[tracing]')"
         ) from error
     exporter = exporter_to(chosen.url, chosen.sent_headers, chosen.ca_file)
-    return Tracer(exporter, resource_of(chosen.service_name, VERSION), ("persistence", VERSION), observer, clock)
+    return Tracer(exporter, resource_of(chosen.service_name, VERSION), observer, clock)
 
 
 def names(collections: Sequence[Collection]) -> list[str]:

@@ -15,6 +15,7 @@ from opensearchpy.exceptions import SerializationError, TransportError
 from adapters.opensearch.errors import RETRY_SECONDS, meaning
 from adapters.opensearch.settings import OpenSearchSettings
 from domain.errors import BackendUnavailable, InvalidConfiguration, SchemaMismatch
+from domain.model.tracing import CURRENT
 
 OLDEST = (2, 15)  # whose wildcard fields look for parts of texts
 _CONNECTIONS = 16
@@ -110,7 +111,7 @@ class OpenSearchServer:
                 "/" + "/".join(quote(part, safe="") for part in path),
                 params={**params, "request_timeout": given},
                 body=_Pieces(content) if content is not None and len(content) > _PIECE_BYTES else content,
-                headers={"content-type": _LINES if lines is not None else "application/json"},
+                headers={"content-type": _LINES if lines is not None else "application/json", **_traced()},
             )
         except TransportError as error:
             if error.status_code in nothing or error.error in nothing:
@@ -164,3 +165,11 @@ class OpenSearchServer:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context
+
+
+def _traced() -> dict[str, str]:
+    """The headers that say for which request or flush a call is."""
+    trace = CURRENT.get()
+    if trace is None:
+        return {}
+    return {"traceparent": trace.traceparent} | ({"tracestate": trace.state} if trace.state else {})

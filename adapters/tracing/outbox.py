@@ -61,6 +61,10 @@ class Outbox(SpanProcessor):
         self._tell("the service has stopped before the collector took them")
         _LIBRARY.removeHandler(self._reasons)
 
+    def probe(self) -> str | None:
+        """Why the collector takes nothing; None where it takes what is sent."""
+        return self._failure([])
+
     def _run(self) -> None:
         while not self._ending.is_set():
             self._awake.wait(_PAUSE_SECONDS)

@@ -12,6 +12,7 @@ from typing import Any
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event
 from opentelemetry.sdk.trace.export import SpanExporter
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanKind
 
 from adapters.tracing.outbox import Outbox
@@ -28,6 +29,7 @@ from domain.model.observations import (
     TracesLost,
     WritesConflicted,
 )
+from domain.model.records import HealthStatus
 from domain.model.tracing import CURRENT, Trace
 from ports.ambient import Clock, Observer
 
@@ -37,17 +39,17 @@ _MOST_EVENTS = 64  # of a span: the last ones
 _MOST_OPEN = 1024  # spans with events that have not ended: more than lanes that a process drains
 _METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
 _SERVER_ERROR = 500
+_SCOPE = "persistence"  # what makes the spans, beside libraries that may make others
 _SYSTEMS = {"postgres": "postgresql"}  # by the type of a backend, where OpenTelemetry calls it otherwise
 
 
 class Tracer:
     """The observer that traces. Attributes have counts, names and codes: never texts of errors or of records."""
 
-    def __init__(
-        self, exporter: SpanExporter, resource: Resource, scope: tuple[str, str], observer: Observer, clock: Clock
-    ) -> None:
+    def __init__(self, exporter: SpanExporter, resource: Resource, observer: Observer, clock: Clock) -> None:
         """``observer``: told of what is lost."""
         self._outbox = Outbox(exporter, self._lost)
+        scope = InstrumentationScope(_SCOPE, str(resource.attributes.get("service.version", "")))
         self._spans = Spans(self._outbox, resource, scope, clock)
         self._observer = observer
         self._clock = clock
@@ -77,6 +79,13 @@ class Tracer:
         await asyncio.to_thread(self._outbox.stop, STOP_SECONDS)
         await asyncio.sleep(0)  # what the other thread has just told is heard
         self._loop = None
+
+    async def health_check(self) -> HealthStatus:
+        """Whether the collector takes spans."""
+        begun = self._clock.monotonic()
+        trouble = await asyncio.to_thread(self._outbox.probe)
+        taken = self._clock.monotonic() - begun
+        return HealthStatus(healthy=trouble is None, detail=trouble or "the collector answers", latency_seconds=taken)
 
     def __call__(self, observation: Observation) -> None:
         """Make a span of it, or an event of the span that the running task works for."""

@@ -55,7 +55,7 @@ class Finding(msgspec.Struct, frozen=True):
 @json_option
 def check(config: Path | None, data_dir: str | None, as_json: bool) -> int:
     """Say whether the service would start here: configuration, data folder, disk, address, callers, keyring, backends,
-    object store, search index, cache.
+    object store, search index, cache, traces.
 
     \b
     Example: persistence check && persistence serve
@@ -103,6 +103,7 @@ def _looks(settings: Settings) -> Iterator[tuple[str, Callable[[], tuple[Verdict
     yield "object store", lambda: _objects(settings)
     yield "search index", lambda: _search(settings)
     yield "cache", lambda: _cache(settings)
+    yield "traces", lambda: _traces(settings)
 
 
 def _keyring(settings: Settings) -> tuple[Verdict, str]:
@@ -225,6 +226,13 @@ def _cache(settings: Settings) -> tuple[Verdict, str]:
         return Verdict.OK, f"{records}; lists are not cached without `cache.url`"
     verdict, detail = asyncio.run(_health(cache))
     return verdict, f"{records}; lists: {detail}"
+
+
+def _traces(settings: Settings) -> tuple[Verdict, str]:
+    from adapters.system.clock import SystemClock
+    from entrypoints.assembly import build_tracing
+
+    return asyncio.run(_health(build_tracing(settings, lambda _: None, SystemClock())))
 
 
 class _Openable(Resource, Protocol):

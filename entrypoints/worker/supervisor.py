@@ -8,6 +8,7 @@ import socket
 import subprocess
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from contextvars import Context
 
 from adapters.pipe.channel import Channel
 from adapters.pipe.messages import FROM_WORKER, FromWorker, Greeting
@@ -83,7 +84,8 @@ class Supervisor:
         """Have the process, with or without lanes."""
         self._users += 1
         if self._supervising is None:
-            self._supervising = asyncio.create_task(self._supervise(), name="worker")
+            # Whoever asked for the first lane, by a reload, is not whom its whole life is for.
+            self._supervising = asyncio.create_task(self._supervise(), name="worker", context=Context())
         try:
             yield
         finally:

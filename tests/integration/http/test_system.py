@@ -5,7 +5,7 @@ from typing import Any
 
 from adapters.memory.backend import MemoryBackend
 from domain.errors import BackendUnavailable, JournalFailed
-from domain.model.observations import BufferMeasured, RequestFailed
+from domain.model.observations import BufferMeasured, RequestFailed, RequestServed
 from domain.model.policies import BufferPolicy
 from domain.model.records import HealthStatus
 from tests.integration.http.running import API, Running, running, session, task
@@ -169,10 +169,27 @@ async def test_metrics_are_the_page_that_was_rendered(service: Running) -> None:
     assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
 
 
+async def test_a_scrape_that_asks_for_open_metrics_gets_them(service: Running) -> None:
+    accepted = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
+    status, page, response = await service.get("/metrics", headers={"Accept": accepted})
+    assert (status, page) == (200, b"# EOF\n")
+    assert response.headers["Content-Type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+
+async def test_a_problem_and_all_that_is_observed_of_its_request_have_the_trace_of_its_caller(service: Running) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    sent = {"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
+    _, problem, _ = await service.get(f"{API}/tasks/t1", headers=sent)
+    assert problem["trace_id"] == trace
+    assert {seen.trace.trace_id for seen in service.observed.of(RequestServed)} == {trace}
+    _, other, _ = await service.get(f"{API}/tasks/t1")
+    assert other["trace_id"] not in (trace, problem["request_id"])
+
+
 async def test_every_problem_explains_itself_at_its_type(service: Running) -> None:
     _, problem, _ = await service.get(f"{API}/tasks/t1")
     status, found, _ = await service.get(problem["type"])
     assert status == 200
     assert (found["code"], found["status"], found["cure"]) == ("record_not_found", 404, problem["cure"])
-    moving = {name: found["example"][name] for name in ("detail", "request_id", "instance")}
+    moving = {name: found["example"][name] for name in ("detail", "request_id", "trace_id", "instance")}
     assert found["example"] == {**problem, **moving}

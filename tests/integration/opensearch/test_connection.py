@@ -15,6 +15,7 @@ from adapters.opensearch.search_index import OpenSearchIndex
 from adapters.opensearch.settings import OpenSearchSettings
 from domain.errors import BackendUnavailable, InvalidConfiguration, SchemaMismatch, StartFailure
 from domain.model.secret import Secret
+from domain.model.tracing import CURRENT, Trace
 from tests.authority import Authority
 from tests.containers import free_port
 from tests.wire import Wire
@@ -213,3 +214,26 @@ async def test_another_server_is_refused(connect, answer):
     with pytest.raises(SchemaMismatch, match=r"OpenSearch 2\.15 or newer is needed"):
         await server.version()
     await runner.cleanup()
+
+
+async def test_a_call_says_for_which_trace_it_is(connect):
+    heads = []
+
+    async def door(request):
+        heads.append((request.headers.get("traceparent"), request.headers.get("tracestate")))
+        return web.json_response({})
+
+    app = web.Application()
+    app.router.add_get("/", door)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        server = await connect("http://{}:{}".format(*runner.addresses[0][:2]))
+        await server.ask("GET")
+        token = CURRENT.set(Trace("a" * 32, "b" * 16, sampled=True, state="congo=1"))
+        await server.ask("GET")
+        CURRENT.reset(token)
+    finally:
+        await runner.cleanup()
+    assert heads == [(None, None), (f"00-{'a' * 32}-{'b' * 16}-01", "congo=1")]

@@ -303,3 +303,44 @@ def test_logs_alone_are_kept_for_a_while(load):
             load(f"[collections.{name}]\nretention_days = 1")
     with pytest.raises(InvalidConfiguration, match=r"collections\.logs\.retention_days"):
         load("[collections.logs]\nretention_days = -1")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "url"),
+    [
+        ("http://collector:4318", "http://collector:4318/v1/traces"),
+        ("http://collector:4318/", "http://collector:4318/v1/traces"),
+        ("https://collector.example/tenant/v1/traces", "https://collector.example/tenant/v1/traces"),
+        ("", ""),
+    ],
+)
+def test_traces_go_where_collectors_take_them_unless_a_path_is_named(endpoint, url):
+    settings = load_settings(environ={"PERSISTENCE__TRACING__ENDPOINT": endpoint})
+    assert settings.tracing.url == url
+    assert settings.sample_ratio == (1.0 if url else 0.0)
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("endpoint = 'collector:4318'", "endpoint must be an address like http://collector:4318"),
+        ("endpoint = 'http://u:SECRET@collector'", "endpoint names a user"),
+        ("endpoint = 'http://collector?key=SECRET'", "endpoint must be an address"),
+        ("sample_ratio = 1.5", "tracing.sample_ratio: "),
+        ("headers = 'SECRET'", "headers must be like name=value"),
+        ("headers = 'a b=SECRET'", "headers must be like name=value"),
+        ('headers = "a=SECRET\\nb: c"', "headers must be like name=value"),
+    ],
+)
+def test_what_nothing_can_be_sent_to_is_refused_and_no_secret_shown(tmp_path, table, said):
+    (tmp_path / "persistence.toml").write_text(f"[tracing]\n{table}\n")
+    with pytest.raises(InvalidConfiguration) as found:
+        load_settings(tmp_path / "persistence.toml", environ={})
+    assert said in found.value.detail
+    assert "SECRET" not in found.value.detail
+
+
+def test_the_headers_of_a_collector_are_shown_to_nobody():
+    settings = load_settings(environ={"PERSISTENCE__TRACING__HEADERS": "authorization=Bearer SECRET, x-tenant=7"})
+    assert settings.tracing.sent_headers == {"authorization": "Bearer SECRET", "x-tenant": "7"}
+    assert "SECRET" not in repr(settings) + repr(settings.shown())

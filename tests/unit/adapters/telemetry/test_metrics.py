@@ -1,5 +1,8 @@
 """Metrics by the founding names."""
 
+import re
+
+import msgspec
 import pytest
 
 from adapters.telemetry.metrics import Metrics
@@ -13,8 +16,10 @@ from domain.model.observations import (
     RecordsDiscarded,
     RequestServed,
     ServiceStarted,
+    SpansDropped,
     StorageOperated,
 )
+from domain.model.tracing import Trace
 
 FOUNDING = (
     "persistence_api_requests_total",
@@ -131,3 +136,28 @@ def test_two_services_in_one_process_count_apart():
     one, other = Metrics(BUILT_IN), Metrics(BUILT_IN)
     one(served())
     assert 'status="200"' not in other.render().decode()
+
+
+def test_the_duration_of_a_traced_request_leads_to_its_trace_in_open_metrics_alone(metrics):
+    metrics(msgspec.structs.replace(served(), trace=Trace("a" * 32, "b" * 16, sampled=True)))
+    plain = metrics.render().decode()
+    assert "a" * 32 not in plain
+    page = metrics.render(open_metrics=True).decode()
+    assert page.endswith("# EOF\n")
+    (line,) = [line for line in page.splitlines() if "a" * 32 in line]
+    assert line.startswith(
+        'persistence_api_duration_seconds_bucket{endpoint="/x/{id}",le="0.005",method="GET"} 1.0 # {'
+    )
+    names = {re.split(r"[{ ]", line)[0] for line in plain.splitlines() if not line.startswith("#")}
+    assert names == {re.split(r"[{ ]", line)[0] for line in page.splitlines() if not line.startswith("#")}
+
+
+def test_a_request_that_nobody_traces_leads_nowhere(metrics):
+    metrics(msgspec.structs.replace(served(), trace=Trace("a" * 32, "b" * 16)))
+    assert "a" * 32 not in metrics.render(open_metrics=True).decode()
+
+
+def test_spans_that_are_lost_are_counted(metrics):
+    assert "persistence_spans_dropped_total 0.0" in metrics.render().decode()
+    metrics(SpansDropped(count=12))
+    assert "persistence_spans_dropped_total 12.0" in metrics.render().decode()

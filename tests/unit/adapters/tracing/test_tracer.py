@@ -53,7 +53,7 @@ class Refusing(SpanExporter):
 
 
 def tracer(exporter, told=lambda _: None, clock=None):
-    return Tracer(exporter, Resource({}), ("test", "1"), told, clock or SystemClock())
+    return Tracer(exporter, Resource({}), told, clock or SystemClock())
 
 
 async def spans_of(*observations, current=FLUSH):

@@ -27,7 +27,7 @@ def test_a_new_folder_is_fine_and_nothing_is_made_by_looking(tmp_path, capsys):
     assert {name: each["verdict"] for name, each in found.items() if name != "disk space"} == dict.fromkeys(
         (
             *("configuration", "data folder", "disk sync", "address", "callers"),
-            *("backend main", "object store", "search index", "cache"),
+            *("backend main", "object store", "search index", "cache", "traces"),
         ),
         "ok",
     )
@@ -209,3 +209,18 @@ def test_who_would_be_let_in_is_said(tmp_path, monkeypatch, capsys):
     assert found["detail"].startswith("keys, in the backend main: 1 of 2 active; they travel unencrypted")
     monkeypatch.setenv("PERSISTENCE__SERVER__HOST", "127.0.0.1")
     assert verdicts(capsys)[1]["callers"]["verdict"] == "ok"
+
+
+def test_a_collector_of_traces_that_does_not_answer_is_a_warning(monkeypatch, capsys):
+    monkeypatch.setenv("PERSISTENCE__TRACING__ENDPOINT", "http://127.0.0.1:9")
+    code, found = verdicts(capsys)
+    assert (code, found["traces"]["verdict"]) == (Exit.OK, "warning")
+    assert "refused" in found["traces"]["detail"]
+
+
+def test_an_authority_that_is_not_there_would_end_the_start(monkeypatch, capsys):
+    monkeypatch.setenv("PERSISTENCE__TRACING__ENDPOINT", "https://collector.example")
+    monkeypatch.setenv("PERSISTENCE__TRACING__CA_FILE", "nowhere.pem")
+    code, found = verdicts(capsys)
+    assert (code, found["traces"]["verdict"]) == (Exit.CONFIGURATION, "failure")
+    assert found["traces"]["detail"] == "tracing.ca_file: nowhere.pem cannot be read."
