@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from domain.errors import BackendUnavailable, StartFailure
 from domain.model.built_in import STORED
 from domain.model.observations import BackendAbsent
@@ -17,9 +19,21 @@ from entrypoints.backends import build_backend, naming
 from entrypoints.settings import Settings
 from ports.ambient import Clock, Ids, Observer
 from ports.authenticator import Authenticator
+from ports.backend_type import OpenableBackend
 
 if TYPE_CHECKING:  # its library is not installed everywhere
     from adapters.jwt.authenticator import JwtAuthenticator
+
+_SESSIONS = {"pool_min": 1, "pool_max": 12, "pool_overflow": 0}  # single rows by key, and few at once
+
+
+def build_keys_backend(settings: Settings, name: str) -> OpenableBackend:
+    """The backend ``name``, for keys alone: with few connections, where its type has a number of them."""
+    chosen = settings.backends[name]
+    few = {key: min(most, getattr(chosen.settings, key, 0)) for key, most in _SESSIONS.items()}
+    known = {key: number for key, number in few.items() if key in chosen.settings.__struct_fields__}
+    lean = msgspec.structs.replace(chosen, settings=msgspec.structs.replace(chosen.settings, **known))
+    return build_backend(msgspec.structs.replace(settings, backends=settings.backends | {name: lean}), name, STORED)
 
 
 class Credentials:
@@ -33,7 +47,7 @@ class Credentials:
         self._settings = settings
         self._name = settings.keys_backend
         self._observer = observer
-        self._store = KeyStore(lambda: build_backend(self._settings, self._name, STORED))
+        self._store = KeyStore(lambda: build_keys_backend(self._settings, self._name))
         self._authenticator = KeyAuthenticator(self._store, observer, clock)
         self._noting: asyncio.Task[None] | None = None
         self.keys = ApiKeys(self._store, ids, clock, self._authenticator.forget)

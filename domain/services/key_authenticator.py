@@ -23,8 +23,9 @@ WAIT_SECONDS = 2.0  # for a look-up, which may go on
 REST_SECONDS = 1.0  # between two look-ups that fail
 USES_SECONDS = 60.0  # between two notes of when a key was used
 MAX_KEYS = 10_000  # in memory, and as many ids that are no key's
-MAX_LOOKUPS = 16  # at once ...
-MAX_WAITING = 1000  # ... and in all, those that wait for their turn among them
+MAX_LOOKUPS = 8  # at once, of keys that are known ...
+MAX_GUESSES = 4  # ... and of ids that may be anything, so that no flood of them holds a known key up ...
+MAX_WAITING = 1000  # ... of which so many may wait for their turn
 
 
 class _Seen(NamedTuple):
@@ -42,7 +43,8 @@ class KeyAuthenticator:
         self._keys: OrderedDict[str, _Seen] = OrderedDict()  # the longest unseen first
         self._strangers: OrderedDict[str, _Seen] = OrderedDict()
         self._lookups: dict[str, asyncio.Task[ApiKey | None]] = {}
-        self._turns = asyncio.Semaphore(MAX_LOOKUPS)
+        self._turns, self._guessing = asyncio.Semaphore(MAX_LOOKUPS), asyncio.Semaphore(MAX_GUESSES)
+        self._guesses: set[str] = set()  # those of the look-ups
         self._again_at = -inf  # monotonic: until then the store is left alone
         self._lost = False
         self._used: dict[str, datetime] = {}  # since the last note
@@ -70,6 +72,7 @@ class KeyAuthenticator:
         self._keys.pop(key_id, None)
         self._strangers.pop(key_id, None)
         self._lookups.pop(key_id, None)
+        self._guesses.discard(key_id)
 
     async def note_uses(self, keys: ApiKeys) -> None:
         """Now and then write down when keys were used, until cancelled."""
@@ -101,7 +104,7 @@ class KeyAuthenticator:
             await asyncio.wait((lookup,), timeout=WAIT_SECONDS)
             if lookup.done() and lookup.exception() is None:
                 return lookup.result()
-            if not lookup.done():
+            if not lookup.done() and key_id not in self._guesses:  # these wait for each other, too
                 self._failed(KeysUnreachable("The store of the keys does not answer in time."))
         if seen and age < KNOWN_SECONDS:
             return seen.key
@@ -117,15 +120,19 @@ class KeyAuthenticator:
     def _lookup(self, key_id: str) -> asyncio.Task[ApiKey | None]:
         lookup = self._lookups.get(key_id)
         if lookup is None:
-            if len(self._lookups) >= MAX_WAITING:
-                raise KeysUnreachable(retry_after=REST_SECONDS)
-            lookup = self._lookups[key_id] = asyncio.create_task(self._ask(key_id))
+            is_guess = key_id not in self._keys
+            if is_guess:
+                if len(self._guesses) >= MAX_WAITING:
+                    raise KeysUnreachable(retry_after=REST_SECONDS)
+                self._guesses.add(key_id)
+            lookup = asyncio.create_task(self._ask(key_id, self._guessing if is_guess else self._turns))
+            self._lookups[key_id] = lookup
             lookup.add_done_callback(lambda done: self._done(key_id, done))
         return lookup
 
-    async def _ask(self, key_id: str) -> ApiKey | None:
+    async def _ask(self, key_id: str, turns: asyncio.Semaphore) -> ApiKey | None:
         me = asyncio.current_task()
-        async with self._turns:
+        async with turns:
             begun = self._clock.monotonic()
             try:
                 key = await self._store.find(key_id)
@@ -148,6 +155,7 @@ class KeyAuthenticator:
     def _done(self, key_id: str, lookup: asyncio.Task[ApiKey | None]) -> None:
         if self._lookups.get(key_id) is lookup:
             del self._lookups[key_id]
+            self._guesses.discard(key_id)
         if not lookup.cancelled():
             lookup.exception()  # seen, also where nobody waits any more
 

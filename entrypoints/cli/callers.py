@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 
 from domain.errors import BackendUnavailable
 from domain.model.api_keys import ApiKey
-from domain.model.built_in import STORED
 from domain.services.api_keys import KeyStore
-from entrypoints.backends import build_backend
+from entrypoints.credentials import build_keys_backend
 from entrypoints.setting_rules import is_loopback
 from entrypoints.settings import Settings
 from ports.abilities import ConditionalWrites
@@ -39,7 +38,7 @@ def look(settings: Settings) -> Outlook:
 
 async def _keys(settings: Settings) -> list[ApiKey]:
     """Those that are there; none where their table is not, which an opening might make."""
-    backend = build_backend(settings, settings.keys_backend, STORED)
+    backend = build_keys_backend(settings, settings.keys_backend)
     if not isinstance(backend, ConditionalWrites):
         return []
     if isinstance(backend, Migrating) and not all(step.applied for step in await backend.steps()):

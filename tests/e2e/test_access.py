@@ -20,6 +20,7 @@ from tests.e2e.api import ROOT, Api, Reply
 from tests.e2e.keys import ASKING, id_of, made, persistence
 from tests.e2e.service import Service, free_port
 from tests.e2e.shared_loop import WorkerProcess, migrate, shared_settings
+from tests.e2e.stores import on_every_store
 
 NAMES = [collection.name for collection in BUILT_IN]
 NARROW = [scope_of(right, name) for right, name in product(Right, NAMES)]
@@ -102,6 +103,29 @@ async def test_every_operation_is_refused_without_a_key_and_by_another_scope_and
         assert (await api.send("HEAD", f"{ROOT}/tasks")).status == 401
         assert await service.stop() == 0
     assert "Traceback" not in service.log.read_text()
+
+
+@pytest.mark.slow
+@on_every_store
+async def test_keys_are_kept_on_every_store_and_ended_while_a_service_runs(store, tmp_path: Path):
+    settings = ASKING | dict(store)
+    place = settings | {"PERSISTENCE__DATA_DIR": str(tmp_path / "data")}
+    boss, key = made(tmp_path, place, "admin"), made(tmp_path, place, "read")
+    async with Service(tmp_path, settings=settings) as service, Api(service.url) as api:
+        path = f"/api/v1/system/keys/{id_of(key)}/rotate"
+        rotated = (await api.send("POST", path, headers={"X-API-Key": boss})).body["key"]
+        asked = [
+            (await api.send("GET", f"{ROOT}/tasks", headers={"X-API-Key": each})).status for each in (key, rotated)
+        ]
+        assert asked == [401, 200]
+        assert persistence(tmp_path, place, "keys", "revoke", id_of(key)).returncode == 0
+        await asyncio.sleep(REFUSED_IN_SECONDS)
+        assert (await api.send("GET", f"{ROOT}/tasks", headers={"X-API-Key": rotated})).status == 401
+        listed = (await api.send("GET", "/api/v1/system/keys", headers={"X-API-Key": boss})).body["items"]
+        assert sorted((each["state"], each["scopes"]) for each in listed) == [
+            ("active", ["admin"]),
+            ("revoked", ["read"]),
+        ]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from adapters.system.ids import SystemIds
 from domain.errors import DataFolderUnusable, StartFailure, Unauthenticated
 from domain.model.access import ANYBODY
 from domain.model.observations import BackendAbsent
-from entrypoints.credentials import Credentials
+from entrypoints.credentials import Credentials, build_keys_backend
 from entrypoints.settings import load_settings
 
 SQLITE = '[backends.main]\ntype = "sqlite"\npath = "{path}"\n'
@@ -93,3 +93,10 @@ async def test_a_backend_that_tells_its_collections_apart_keeps_keys_too(made):
     await given.open()
     assert [type(each) for each in seen] == [BackendAbsent]
     await given.close()
+
+
+def test_keys_need_few_sessions_of_a_database(made):
+    pytest.importorskip("asyncpg")
+    lean = build_keys_backend(made(AWAY + "pool_min = 3\npool_max = 5\n"), "main")
+    limits = lean._pool._limits
+    assert (limits.ready, limits.most) == (1, 5)

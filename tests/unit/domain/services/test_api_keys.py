@@ -273,20 +273,39 @@ async def test_guesses_push_no_key_out_of_memory(backend, here, monkeypatch):
     assert backend.reads == before
 
 
-async def test_a_flood_of_ids_that_nobody_knows_waits_for_a_bounded_number_of_look_ups(backend, here, monkeypatch):
+async def test_a_flood_of_guesses_is_bounded_and_holds_no_known_key_up(backend, clock, here, monkeypatch):
     monkeypatch.setattr(key_authenticator, "MAX_WAITING", 20)
+    _, text = await here.keys.create("ci", ["read"], by="test")
+    assert await here.lets_in(text)
+    clock.seconds = FRESH_SECONDS + 1
     backend.gate.clear()
+    before = backend.reads
     flood = [
         asyncio.create_task(here.lets_in(f"ps_{'a' * 14}{one}{other}.{'x' * 43}"))
         for one in "abcdef"
         for other in "abcdefgh"
     ]
     await settle()
-    assert backend.reads <= key_authenticator.MAX_LOOKUPS
+    assert backend.reads == before + key_authenticator.MAX_GUESSES
+    known = asyncio.create_task(here.lets_in(text))
+    await settle()
+    assert backend.reads == before + key_authenticator.MAX_GUESSES + 1
     backend.gate.set()
+    assert await known
     answers = await asyncio.gather(*flood, return_exceptions=True)
     assert sum(isinstance(each, KeysUnreachable) for each in answers) == len(flood) - 20
 
 
 async def test_the_store_says_how_it_is(backend, here):
     assert (await here.keys._store.health_check()).healthy
+
+
+async def test_guesses_that_wait_for_each_other_do_not_make_the_store_look_away(backend, clock, here, monkeypatch):
+    monkeypatch.setattr(key_authenticator, "WAIT_SECONDS", 0.01)
+    backend.gate.clear()
+    for number in range(10):
+        with pytest.raises(KeysUnreachable):
+            await here.lets_in(f"ps_{'a' * 15}{'abcdefghij'[number]}.{'x' * 43}")
+    assert here.seen == []
+    backend.gate.set()
+    await here.door.close()
