@@ -22,6 +22,7 @@ from domain.model.secret import Secret
 from entrypoints.backend_types import backend_type
 from entrypoints.decoding import PREFIX, Sources, Tree, decode
 from entrypoints.encrypted_fields import check_private
+from entrypoints.secret_rules import check_secrets
 from entrypoints.sections import (
     MAIN,
     AdminSettings,
@@ -184,7 +185,7 @@ class Settings(Section, frozen=True, kw_only=True):
 
     def shown(self) -> Tree:
         """Every effective setting as plain values, secrets masked."""
-        return self._tree(repr)
+        return self.tree(repr)
 
     def packed(self) -> bytes:
         """What another process of this release drains by, passwords in the clear; ``unpacked`` reads it.
@@ -193,9 +194,10 @@ class Settings(Section, frozen=True, kw_only=True):
         """
         chosen = {name: msgspec.structs.replace(each, encrypted=[]) for name, each in self.collections.items()}
         keyless = msgspec.structs.replace(self, keyring=KeyringSettings(), collections=chosen)
-        return msgspec.msgpack.encode(keyless._tree(Secret.reveal))
+        return msgspec.msgpack.encode(keyless.tree(Secret.reveal))
 
-    def _tree(self, secret: Callable[[Secret], str]) -> Tree:
+    def tree(self, secret: Callable[[Secret], str]) -> Tree:
+        """Every effective setting as plain values; ``secret``: how one is written."""
         collections = {collection.name: self.collection(collection.name) for collection in BUILT_IN}
         plain = msgspec.structs.replace(self, backends={}, collections=collections)
         backends = {name: backend.table(secret) for name, backend in self.backends.items()}
@@ -216,7 +218,9 @@ def load_settings(
     for path, value in variables.items():
         _put(tree, path, value)
     _merge(tree, flags or {})
-    return _settings(tree, Sources(file, variables))
+    settings = _settings(tree, Sources(file, variables))
+    check_secrets(settings, config or Path(FILE_NAME))
+    return settings
 
 
 def unpacked(content: bytes) -> Settings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import Callable, Sequence
 
@@ -88,24 +89,34 @@ class _Connection(asyncio.Protocol):
             self.done.set_exception(exc or ConnectionError("the server closed the connection"))
 
 
-def request(port: int, path: str, body: bytes) -> bytes:
-    """The bytes of a POST."""
-    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
+def request(port: int, path: str, body: bytes, headers: str = "") -> bytes:
+    """The bytes of a POST; ``headers``: more of them, each with its line break."""
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n{headers}"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 async def run(
-    port: int, path: str, bodies: Sequence[bytes], connections: int, watch: Callable[[int], None] | None = None
+    port: int,
+    path: str,
+    bodies: Sequence[bytes],
+    connections: int,
+    watch: Callable[[int], None] | None = None,
+    *,
+    headers: str = "",
+    tls: ssl.SSLContext | None = None,
 ) -> Load:
     """Send every body once over so many connections, as fast as the answers come.
 
     ``watch`` is told how many bodies are acknowledged so far, and may end the server: what was acknowledged until then
     is the result. Without it a connection that the server closes raises ConnectionError.
     """
-    tally = _Tally([request(port, path, body) for body in bodies], watch)
+    tally = _Tally([request(port, path, body, headers) for body in bodies], watch)
     loop = asyncio.get_running_loop()
     begun = time.perf_counter()
-    made = [await loop.create_connection(lambda: _Connection(tally), "127.0.0.1", port) for _ in range(connections)]
+    made = [
+        await loop.create_connection(lambda: _Connection(tally), "localhost" if tls else "127.0.0.1", port, ssl=tls)
+        for _ in range(connections)
+    ]
     for _, protocol in made:  # not before all are made: ``watch`` may end the server at any answer
         protocol.send()
     await asyncio.gather(*(protocol.done for _, protocol in made), return_exceptions=watch is not None)

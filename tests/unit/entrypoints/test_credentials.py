@@ -11,7 +11,7 @@ from entrypoints.credentials import Credentials, build_keys_backend
 from entrypoints.settings import load_settings
 
 SQLITE = '[backends.main]\ntype = "sqlite"\npath = "{path}"\n'
-AWAY = '[backends.main]\ntype = "postgres"\ndsn = "postgresql://someone:secret@127.0.0.1:9/nowhere"\n'
+AWAY = '[backends.main]\ntype = "postgres"\ndsn = "postgresql://someone:hush-9f2c@127.0.0.1:9/nowhere"\n'
 
 
 @pytest.fixture
@@ -19,6 +19,7 @@ def made(tmp_path):
     def build(text="", mode="keys"):
         file = tmp_path / "persistence.toml"
         file.write_text(text)
+        file.chmod(0o600)
         return load_settings(file, environ={}, flags={"data_dir": str(tmp_path), "auth": {"mode": mode}})
 
     return build
@@ -54,7 +55,7 @@ async def test_a_server_that_is_away_at_the_start_is_said_and_found_later(made):
     given = credentials(made(AWAY), seen)
     await given.open()
     assert [type(each) for each in seen] == [BackendAbsent]
-    assert "secret" not in str(seen)
+    assert "hush-9f2c" not in str(seen)
     await given.close()
 
 
