@@ -19,6 +19,7 @@ _PORTION = 250  # records of an answer, however short they are
 _WHAT_IS_THERE = {"ignore_unavailable": "true", "allow_no_indices": "true"}
 _AWAY = 503  # also where an index is just being made, by another instance
 _WAITED = 408
+_TIMED_OUT = "Time exceeded"  # how a search ends that may not be partial
 _KEPT = "1m"  # a moment, between two looks at it
 
 
@@ -100,16 +101,22 @@ class Searches:
         """Any: the server's answer; ``indexes``: none where the body names a moment."""
         seconds = self._server.settings.query_seconds
         path, params = ((indexes, "_search"), _WHAT_IS_THERE) if indexes else (("_search",), {})
-        answer = await self.patient(
-            collection,
-            "POST",
-            *path,
-            body={"timeout": timeout(seconds), **body},
-            params={**params, "allow_partial_search_results": "false"},
-            seconds=seconds + 1,  # the server's own deadline comes first
-        )
+        late = QueryTimeout(f"No answer within {seconds:g} s. Narrow the list by a time, a level or an id.")
+        try:
+            answer = await self.patient(
+                collection,
+                "POST",
+                *path,
+                body={"timeout": timeout(seconds), **body},
+                params={**params, "allow_partial_search_results": "false"},
+                seconds=seconds + 1,  # the server's own deadline comes first
+            )
+        except BackendError as error:
+            if _TIMED_OUT not in error.detail:
+                raise
+            raise late from error
         if answer["timed_out"]:
-            raise QueryTimeout(f"No answer within {seconds:g} s. Narrow the list by a time, a level or an id.")
+            raise late
         return answer
 
 

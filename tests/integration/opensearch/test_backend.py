@@ -12,7 +12,7 @@ from adapters.opensearch import searches
 from adapters.opensearch.backend import OpenSearchBackend
 from adapters.opensearch.connection import OpenSearchServer
 from adapters.opensearch.settings import OpenSearchSettings
-from domain.errors import BackendExhausted, InvalidParameter, RecordRefused, SchemaMismatch
+from domain.errors import BackendExhausted, InvalidParameter, QueryTimeout, RecordRefused, SchemaMismatch
 from domain.model.built_in import BUILT_IN
 from domain.model.logs import LOGS
 from domain.model.query import CountMode, Query, Sort
@@ -144,6 +144,17 @@ async def test_an_index_that_another_process_is_just_making_is_waited_for(store)
     store.server.ask("PUT", f"{day}/_settings", {place: None})
 
     assert await asked == [{"own"}, None]
+
+
+async def test_a_search_that_takes_too_long_says_so(store, monkeypatch):
+    backend = await store.open()
+    for begin in range(0, 6000, 1000):
+        await backend.write(LOGS, [log(f"k{number:04}") for number in range(begin, begin + 1000)])
+    slow = {"script": {"script": "int n = 0; for (int i = 0; i < 100000; i++) { n += i } return n != 1"}}
+    monkeypatch.setattr(searches, "timeout", lambda _: "1ms")
+
+    with pytest.raises(QueryTimeout, match="Narrow the list"):
+        await backend._searches.answer(LOGS, {"query": {"bool": {"filter": [slow]}}, "size": 1})
 
 
 async def test_a_long_page_is_read_a_portion_at_a_time_and_is_the_same(store, monkeypatch):
