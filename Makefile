@@ -1,6 +1,6 @@
 # Needs Python 3.11 or newer with venv, git and make; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help install run check test images torture bench format openapi readme lock clean
+.PHONY: help install run check test images torture security bench format openapi readme lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -35,6 +35,13 @@ images: ## Fetch the servers that the tests run against; build them from Debian 
 torture: develop ## Bring every fault about, under load; count what was lost (ARGS='--short --seed 7', '--list')
 	$(BIN)/python -m tests.torture $(ARGS)
 
+security: develop ## Try what hostile callers try, and print what they get; list the dependencies in build/sbom.json
+	$(BIN)/python -m tests.security
+	@$(PYTHON) -m venv build/audit
+	build/audit/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r ops/requirements-audit.lock
+	build/audit/bin/cyclonedx-py requirements ops/requirements-drivers.lock --of JSON -o build/sbom.json
+	build/audit/bin/pip-audit --requirement ops/requirements-drivers.lock --disable-pip --no-deps
+
 bench: ## Measure beside bare drivers and a peer; page and curves go to build/benchmarks (ARGS='--help' tells more)
 	@PYTHON="$(PYTHON)" ops/install.sh bench
 	$(BIN)/python -m tests.benchmarks $(ARGS)
@@ -58,6 +65,7 @@ lock: develop ## Pin every dependency anew, with hashes
 		| $(BIN)/pip-compile $(PIN) --constraint ops/requirements-drivers.lock --output-file ops/requirements-dev.lock -
 	$(BIN)/python ops/dev_requirements.py dev bench \
 		| $(BIN)/pip-compile $(PIN) --constraint ops/requirements-dev.lock --output-file ops/requirements-bench.lock -
+	$(BIN)/pip-compile $(PIN) --upgrade --output-file ops/requirements-audit.lock ops/requirements-audit.in
 
 clean: ## Remove .venv and every cache; never ./data
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
