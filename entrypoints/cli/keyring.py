@@ -157,8 +157,9 @@ def rotate(key_id: str | None, file: Path, url: str, *, prepare: bool) -> None:
 def retire(key_id: str, timeout: float, file: Path, url: str) -> None:
     """Take a key out of the file, once nothing stored is encrypted under it any more.
 
-    The service looks through all of its records first, and through its dead letters. Backups that were made before need
-    the key still: keep a copy of it as long as them.
+    The service looks through all of its records first, and through its dead letters, but not into the journals of
+    other instances: reload and flush all of them before. Backups that were made before need the key still: keep a copy
+    of it as long as them.
 
     \b
     Example: persistence keyring retire k1
