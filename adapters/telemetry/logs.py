@@ -80,6 +80,7 @@ from domain.model.observations import (
     WorkerStarted,
     WritesConflicted,
 )
+from domain.model.tracing import CURRENT
 from ports.ambient import Clock
 
 KEYS = (
@@ -209,7 +210,9 @@ class LogObserver:
         meta = {"logger": record.name, "text": record.getMessage()}
         if record.exc_info:
             meta["traceback"] = logging.Formatter().formatException(record.exc_info)
-        self._log.log(record.levelno, "library_reported", meta=meta, severity=record.levelno)
+        trace = CURRENT.get()
+        trace_id = trace.trace_id if trace else None
+        self._log.log(record.levelno, "library_reported", trace_id=trace_id, meta=meta, severity=record.levelno)
 
     def _json_line(self, _: object, __: str, event: EventDict) -> str:
         envelope = self._envelope(event)

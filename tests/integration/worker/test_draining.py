@@ -41,7 +41,7 @@ async def test_what_is_acknowledged_is_stored_by_the_worker_and_seen_here(house:
         await house.post(session("s1"), collection=SESSIONS)
         await house.flush()
         pid = await house.pid()
-        query, receipts = house.container.query(), house.container.receipt_service()
+        query, receipts = house.container.query(), house.container.services().receipts
         assert (await query.get(TASKS, "t2499")).values[TASKS.positions["source_text"]] == "ü" * 2499
         assert (await receipts.status(receipt)).state is ReceiptState.APPLIED
         assert not house.container.buffer().pending(TASKS, "t7")
@@ -90,7 +90,7 @@ async def test_what_the_backend_refuses_stands_in_the_dead_letters_when_its_rece
         forbid_priority(house.database, 666)
         receipt = await house.post(task("good"), task("bad", priority=666), task("fine"))
         await house.flush()
-        status = await house.container.receipt_service().status(receipt)
+        status = await house.container.services().receipts.status(receipt)
         (letter,) = await house.container.dead_letters().find(limit=9)
     assert (status.state, [found.verdict for found in status.exceptions]) == (
         ReceiptState.APPLIED,

@@ -19,7 +19,7 @@ from domain.model.observations import (
     ServiceStarted,
     ServiceStarting,
 )
-from domain.model.tracing import Trace
+from domain.model.tracing import CURRENT, Trace
 
 SERVED = RequestServed(method="GET", endpoint="/api/v1/x/{id}", status=200, seconds=0.25, request_id="r-1")
 
@@ -123,3 +123,13 @@ def test_lines_of_other_libraries_take_the_same_form():
     assert tuple(entry) == KEYS
     assert (entry["level"], entry["meta"]["logger"], entry["meta"]["text"]) == ("error", "asyncio", "task x")
     assert "OSError: gone" in entry["meta"]["traceback"]
+
+
+def test_what_a_library_says_amid_a_request_has_its_trace():
+    stream = io.StringIO()
+    handler = ForeignLogs(LogObserver(stream, FixedClock()))
+    token = CURRENT.set(Trace("a" * 32, "b" * 16))
+    handler.handle(logging.LogRecord("aiohttp", logging.WARNING, __file__, 1, "odd", (), None))
+    CURRENT.reset(token)
+    handler.handle(logging.LogRecord("asyncio", logging.WARNING, __file__, 1, "odd", (), None))
+    assert [json.loads(line)["trace_id"] for line in stream.getvalue().splitlines()] == ["a" * 32, None]
