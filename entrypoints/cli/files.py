@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 import click
 
@@ -69,7 +70,7 @@ def put(
     headers = {"Content-Type": kind or mimetypes.guess_type(file.name)[0] or _UNKNOWN}
     headers |= {f"X-Metadata-{key}": value for key, value in map(pair, metadata)}
     headers |= {"If-None-Match": "*"} if new else {}
-    place = f"{_PATH}/{segment(file_id or file.name)}"
+    place = f"{_PATH}/{segment(file_id or normalize('NFC', file.name))}"  # macOS writes names otherwise
     with waiting(f"Sending {file.name}") as sent:
         answer = asyncio.run(_put(url, place, file, headers, name or file.name, sent))
     if not answer.ok:

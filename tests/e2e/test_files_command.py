@@ -51,6 +51,13 @@ async def test_a_file_goes_in_and_out_and_is_listed_and_deleted(files, tmp_path:
     assert named(tmp_path, "nothing") == []
 
 
+async def test_a_name_as_a_mac_writes_it_becomes_an_id_as_all_type_it(files, tmp_path: Path) -> None:
+    (tmp_path / "Gru\u0308ße.txt").write_bytes(b"x")
+    kept = files("put", "Gru\u0308ße.txt")
+    assert kept.returncode == 0, kept.stderr
+    assert json.loads(files("show", "Gr\u00fcße.txt", "--json").stdout)["name"] == "Gru\u0308ße.txt"
+
+
 def named(folder: Path, beginning: str) -> list[str]:
     return [path.name for path in folder.iterdir() if path.name.startswith(beginning)]
 
