@@ -8,7 +8,7 @@ import pytest
 from adapters.sql.queries import Prepared
 from adapters.sqlite import full_text
 from adapters.sqlite.search_index import SqliteSearchIndex
-from domain.errors import DataFolderUnusable, QueryTimeout
+from domain.errors import QueryTimeout, StartFailure
 from domain.model.built_in import BUILT_IN
 from domain.model.search import IndexPosition, SearchQuery
 from domain.model.translation import TASKS
@@ -63,7 +63,7 @@ async def test_a_damaged_file_begins_anew(path, damage):
 async def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     index = SqliteSearchIndex(tmp_path / "file" / "search.db", BUILT_IN)
-    with pytest.raises(DataFolderUnusable, match=r"search\.db"):
+    with pytest.raises(StartFailure, match=r"search\.db cannot be opened: there is no folder .*/file\."):
         await index.open()
 
 
