@@ -8,6 +8,8 @@ import aiohttp
 
 from entrypoints.client.failures import NotTheService, ServiceUnreachable
 
+_OTHER_NAME = (62, 64)  # OpenSSL: the certificate is for another host, or another address
+
 
 def of_connection(url: str, error: aiohttp.ClientError) -> ServiceUnreachable:
     """What to tell of a connection that brought no answer: one line, whatever the other end has sent."""
@@ -30,7 +32,9 @@ def _reason(error: aiohttp.ClientConnectorError | aiohttp.InvalidURL) -> str:
         case aiohttp.ClientConnectorDNSError():
             return "there is no such host"
         case aiohttp.ClientConnectorCertificateError():
-            return "its TLS certificate is not trusted here"
+            if getattr(error.certificate_error, "verify_code", 0) in _OTHER_NAME:
+                return "its TLS certificate is for another name, which --url has to give"
+            return "its TLS certificate is not trusted here (SSL_CERT_FILE names its authority)"
         case aiohttp.ClientSSLError():
             return "no TLS is spoken there (an http:// address?)"
         case _:

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from domain.errors import InvalidConfiguration
 from domain.model.observations import CertificateRefused, CertificateRenewed
+from entrypoints.client.reasons import of_connection
 from entrypoints.http.tls import Certificate, TlsFiles
 from tests.authority import Authority
 from tests.integration.http.running import API, Observed, Running, running, task
@@ -96,6 +97,21 @@ async def test_who_does_not_trust_it_or_asks_for_another_host_is_not_fooled(plac
             await shaken(service, ssl.create_default_context())
         with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
             await shaken(service, place.friend(), "elsewhere.example")
+
+
+@pytest.mark.parametrize(
+    ("host", "knows", "sentence"),
+    [("127.0.0.1", True, "for another name, which --url has to give"), ("localhost", False, "SSL_CERT_FILE names")],
+)
+async def test_commands_say_what_is_wrong_with_a_certificate(
+    place: Place, host: str, knows: bool, sentence: str
+) -> None:
+    context = place.friend() if knows else ssl.create_default_context()
+    async with encrypted(place) as service, aiohttp.ClientSession() as session:
+        url = f"https://{host}:{service.server.port}"
+        with pytest.raises(aiohttp.ClientConnectorCertificateError) as failed:
+            await session.get(url, ssl=context)
+    assert sentence in str(of_connection(url, failed.value))
 
 
 async def test_tls_1_2_is_refused_unless_it_is_asked_for(place: Place) -> None:

@@ -219,7 +219,7 @@ async def test_a_file_that_is_no_database_is_refused_at_the_start(path, content)
 
 
 async def test_a_folder_that_is_not_there_is_unusable(tmp_path):
-    with pytest.raises(StartFailure, match="there is no folder .*nowhere"):
+    with pytest.raises(StartFailure, match=r"there is no folder .*nowhere"):
         await SqliteBackend(tmp_path / "nowhere" / "store.db", BUILT_IN).open()
 
 
