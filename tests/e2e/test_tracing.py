@@ -143,13 +143,15 @@ async def test_only_what_its_caller_or_chance_has_chosen_is_traced(tmp_path, col
         assert len(collector.named("batch_persist_tasks")) == 1
 
 
-async def test_a_refused_change_says_why_in_the_span_of_its_request(tmp_path, collector):
+async def test_a_read_has_its_statement_and_a_refused_change_its_reason(tmp_path, collector):
     service = Service(tmp_path, settings=traced(collector))
     async with service, Api(service.url) as api:
         await post(api, batch(1), **SENT)
         await api.flush()
         one = f"{ROOT}/tasks/t0"
-        found = await api.send("GET", one)
+        found = await api.send("GET", one, headers=SENT)
+        asked, read = await collector.wait_for(f"GET {ROOT}/tasks/{{task_id}}", "read translation_tasks")
+        assert (read.trace_id, read.parent_id) == (TRACE, asked.span_id)
         (tag,) = [value for name, value in found.headers.items() if name.lower() == "etag"]
         changes = [api.send("PATCH", one, body={"priority": number}, headers={"If-Match": tag}) for number in range(4)]
         codes = sorted([reply.status for reply in await asyncio.gather(*changes)])

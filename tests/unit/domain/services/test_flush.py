@@ -29,6 +29,7 @@ from domain.model.observations import (
     FlushRecovered,
     RecordDeadLettered,
     RecordsDiscarded,
+    WritesConflicted,
 )
 from domain.model.policies import BufferPolicy
 from domain.model.records import Verdict
@@ -329,7 +330,7 @@ async def test_a_backlog_of_large_and_conditional_frames_is_read_piece_by_piece(
         assert await house.backend.read(TASKS, "t59")
 
 
-async def test_a_conflict_is_not_counted_as_stored():
+async def test_a_conflict_is_told_of_and_not_counted_as_stored():
     house = House()
     schema = Schemas(BUILT_IN).of(TASKS.name)
     async with house.running():
@@ -340,6 +341,7 @@ async def test_a_conflict_is_not_counted_as_stored():
         await house.flush.flush(BUILT_IN, 5)
 
     assert house.observed(BatchFlushed)[-1].statuses == (("pending", 1),)
+    assert [seen.count for seen in house.observed(WritesConflicted)] == [1]
 
 
 async def test_a_whole_frame_that_todays_rules_refuse_is_taken_apart_in_order():
