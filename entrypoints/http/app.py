@@ -16,7 +16,8 @@ from entrypoints.http.handlers.documents import DESCRIPTION
 from entrypoints.http.openapi.document import document
 from entrypoints.http.parameters import check_path
 from entrypoints.http.resource import Resource
-from entrypoints.http.routes import ROUTES, Route
+from entrypoints.http.route import Route
+from entrypoints.http.routes import ROUTES
 from entrypoints.http.services import Services
 from entrypoints.http.wire import body_of
 

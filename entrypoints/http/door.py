@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -13,9 +12,7 @@ from domain.model.built_in import BUILT_IN
 from domain.services.access import Access
 from entrypoints.http.call import Call
 from entrypoints.http.quota import count, count_stranger
-
-if TYPE_CHECKING:
-    from entrypoints.http.routes import Route
+from entrypoints.http.route import Route
 
 KEY_HEADER = "X-API-Key"
 CHALLENGE = 'Bearer realm="persistence"'

@@ -6,14 +6,11 @@ Fields by draft-ietf-httpapi-ratelimit-headers-10.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from domain.errors import QuotaExceeded
 from domain.model.quotas import Allowance
 from entrypoints.http.call import Call
-
-if TYPE_CHECKING:
-    from entrypoints.http.routes import Route
+from entrypoints.http.route import Route
 
 _BATCH = "/batch"  # bounded by the bytes that are on their way, not in number
 

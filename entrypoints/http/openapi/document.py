@@ -26,7 +26,8 @@ from entrypoints.http.openapi.operations import OPERATIONS
 from entrypoints.http.openapi.problems import example_of
 from entrypoints.http.openapi.records import changes_of, names_of, question_of, schemas_of
 from entrypoints.http.pages import HTML
-from entrypoints.http.routes import ROUTES, Route
+from entrypoints.http.route import Route
+from entrypoints.http.routes import ROUTES
 from entrypoints.http.wire import Document
 
 _COLLECTIONS = {collection.name: collection for collection in BUILT_IN}

@@ -13,7 +13,7 @@ from entrypoints.http.door import KEY_HEADER
 from entrypoints.http.openapi.operation import Problems
 from entrypoints.http.openapi.parameters import query
 from entrypoints.http.openapi.shapes import Instant, Shape
-from entrypoints.http.routes import Route
+from entrypoints.http.route import Route
 from entrypoints.http.wire import Document
 
 SCHEMES: dict[str, Document] = {

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from entrypoints.http.routes import RESERVED, ROUTES
+from entrypoints.http.route import RESERVED
+from entrypoints.http.routes import ROUTES
 
 
 def test_no_address_stands_twice():
