@@ -10,6 +10,7 @@ from aiohttp import web
 from domain.model.observations import AdministratorActed, RequestServed
 from entrypoints.http.answers import CACHED, common_headers
 from entrypoints.http.call import Call
+from entrypoints.http.deprecations import FORMER_FIELDS, Deprecation, tell
 from entrypoints.http.door import admit
 from entrypoints.http.errors import problem_response, report_failure
 from entrypoints.http.handlers.documents import DESCRIPTION
@@ -27,8 +28,12 @@ Bound = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ROWS = web.AppKey("rows", dict[Bound, Route])  # by what the router calls
 
 
-def create_app(services: Services, *, is_public: bool = False) -> web.Application:
+def create_app(
+    services: Services, *, is_public: bool = False, former: Mapping[str, Mapping[str, Deprecation]] = FORMER_FIELDS
+) -> web.Application:
     """Bind every route to the services; ``is_public``: but those for operators, who have a listener of their own.
+
+    ``former``: names that fields had, by collection.
 
     Raises UnknownCollection where a route's collection is not declared.
     """
@@ -36,7 +41,10 @@ def create_app(services: Services, *, is_public: bool = False) -> web.Applicatio
     app[SERVICES] = services
     app[ROWS] = {}
     app[DESCRIPTION] = body_of(document(services.about.version))
-    resources = {collection.name: Resource(collection) for collection in services.registry.collections}
+    resources = {
+        collection.name: Resource(collection, former.get(collection.name, {}))
+        for collection in services.registry.collections
+    }
     for route in ROUTES:
         if is_public and route.is_for_operators:
             continue
@@ -64,6 +72,7 @@ async def serve(request: web.Request, handler: Bound) -> web.StreamResponse:
     if call.stream is None:
         for name, value in common_headers(call).items():
             response.headers.setdefault(name, value)
+        tell(response, call.deprecated)
     if call.lookup.outcome is not None:
         response.headers[CACHED] = call.lookup.outcome
     if not request.content.is_eof():  # an answer before the body was read: what follows is no request

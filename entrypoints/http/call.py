@@ -11,6 +11,7 @@ from domain.model.access import NOBODY, Principal
 from domain.model.origin import Origin
 from domain.model.tracing import CURRENT, Trace
 from domain.services.caching import Lookup
+from entrypoints.http.deprecations import Deprecation
 from entrypoints.http.resource import Resource
 from entrypoints.http.services import Services
 from ports.ambient import Ids
@@ -30,6 +31,7 @@ class Call:
     __slots__ = (
         "accepted",
         "address",
+        "deprecated",
         "endpoint",
         "error",
         "headers",
@@ -60,6 +62,7 @@ class Call:
         CURRENT.set(self.trace)
         self.address = services.limiting.proxies.client_of(request)
         self.principal: Principal = NOBODY  # until the door has let them in
+        self.deprecated: list[Deprecation] = []  # that the request uses
         self.held = 0  # body bytes in memory that count against the door's bound
         self.accepted: int | None = None  # records of a stream that stay whatever follows
         self.receipt: str | None = None  # of the last of them

@@ -135,7 +135,7 @@ class NdjsonStream:
         try:
             acceptance = await call.services.intake.take(
                 call.resource.collection,
-                b"[" + b",".join(lines.texts) + b"]",
+                call.resource.former.in_lines(b"[" + b",".join(lines.texts) + b"]", call.deprecated),
                 partial=terms.partial,
                 ack=terms.ack,
                 origin=call.origin,

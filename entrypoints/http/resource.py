@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,6 +14,7 @@ from domain.model.collections import Collection
 from domain.model.policies import MAX_BATCH_BYTES, MAX_BATCH_RECORDS
 from domain.services import strict_json
 from domain.services.query_rules import REVISION
+from entrypoints.http.deprecations import Deprecation, FormerNames
 from entrypoints.http.wire import RecordWire
 
 Answer = TypeVar("Answer")
@@ -26,8 +27,10 @@ _MANY_COMMAS = 200_000  # fewer cannot part so many elements that they fill the 
 class Resource:
     """What handlers need of a collection; built once."""
 
-    def __init__(self, collection: Collection) -> None:
+    def __init__(self, collection: Collection, former: Mapping[str, Deprecation]) -> None:
+        """``former``: names that its fields had."""
         self.collection = collection
+        self.former = FormerNames(former)
         self.wire = RecordWire(collection)
         self.outline = (collection.key, "created_at", "updated_at", REVISION)  # of a record, for who may not read it
         public = tuple(field.name for field in collection.fields if not field.sensitive)

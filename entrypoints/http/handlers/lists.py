@@ -29,7 +29,8 @@ async def query(call: Call) -> web.Response:
     only(call.request)
     media.media_type(call.request, media.JSON)
     collection, visible = call.resource.collection, call.services.query.visible
-    where, pairs = filter_body.read(collection, await read_body(call, call.services.bodies))
+    body = call.resource.former.in_question(await read_body(call, call.services.bodies), call.deprecated)
+    where, pairs = filter_body.read(collection, body)
     asked = list_parameters.parse(collection, pairs, where)
     shown.check(call, collection, asked.query.filter, asked.query.sort, asked.fields or ())
     asked = await list_parameters.located(collection, asked, lambda key: visible(collection, key))
@@ -39,7 +40,8 @@ async def query(call: Call) -> web.Response:
 
 async def aggregate(call: Call) -> web.Response:
     """How many records there are by the values of a field, the commonest first."""
-    pairs, collection = pairs_of(call.request), call.resource.collection
+    collection = call.resource.collection
+    pairs = call.resource.former.in_parameters(pairs_of(call.request), call.deprecated)
     control = singles([pair for pair in pairs if pair[0] in AGGREGATE], AGGREGATE)
     field = _grouped(collection, control.get("group_by"))
     word(control, "metrics", ("count",))
@@ -57,7 +59,8 @@ async def aggregate(call: Call) -> web.Response:
 
 async def export(call: Call) -> web.StreamResponse:
     """All records that match, in the order of their ids, what was acknowledged before among them."""
-    pairs, collection = pairs_of(call.request), call.resource.collection
+    collection = call.resource.collection
+    pairs = call.resource.former.in_parameters(pairs_of(call.request), call.deprecated)
     control = singles([pair for pair in pairs if pair[0] in EXPORT], EXPORT)
     form = word(control, "format", tuple(_MEDIA))
     where = And(list_parameters.terms(collection, pairs, EXPORT))

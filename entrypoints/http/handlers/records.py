@@ -37,7 +37,7 @@ async def accept(call: Call) -> web.Response:
         async with idempotency.attempt(call) as attempt:
             stream = NdjsonStream(call, terms, attempt)
             return idempotency.marked(await acks.answer(call, terms, await stream.run(), stream.kept), attempt)
-    body = await read_body(call, call.services.bodies)
+    body = call.resource.former.in_batch(await read_body(call, call.services.bodies), call.deprecated)
     collection, origin, take = call.resource.collection, call.origin, call.services.intake.take
     async with idempotency.attempt(call, body) as attempt:
         taken = await call.resource.within_envelope(
@@ -67,7 +67,7 @@ async def create(call: Call) -> web.Response:
     only(call.request)
     preconditions.refuse(call.request, "If-Match", "If-None-Match")
     media.media_type(call.request, media.JSON)
-    body = await read_body(call, call.services.bodies)
+    body = call.resource.former.in_record(await read_body(call, call.services.bodies), call.deprecated)
     strict_json.check(body)
     collection, fresh = call.resource.collection, call.services.ids.request_id()
     async with idempotency.attempt(call, body) as attempt:
@@ -83,7 +83,7 @@ async def create(call: Call) -> web.Response:
 async def _each_judged(call: Call, change: Callable[..., Awaitable[Sequence[ChangeResult]]]) -> web.Response:
     only(call.request)
     preconditions.refuse(call.request, "If-Match", "If-None-Match")
-    body = await read_body(call, call.services.bodies)
+    body = call.resource.former.in_batch(await read_body(call, call.services.bodies), call.deprecated)
     collection, origin = call.resource.collection, call.origin
     async with idempotency.attempt(call, body) as attempt:
         results = await call.resource.within_envelope(
@@ -128,7 +128,7 @@ async def patched(call: Call, change: Callable[..., Awaitable[Record]]) -> web.R
     media.media_type(call.request, media.MERGE_PATCH, media.JSON)
     preconditions.refuse(call.request, "If-None-Match")
     key, tags = key_of(call), preconditions.if_match(call.request)
-    body = await read_body(call, call.services.bodies)
+    body = call.resource.former.in_record(await read_body(call, call.services.bodies), call.deprecated)
     strict_json.check(body)
     async with idempotency.attempt(call, body) as attempt:
         with _of_one():
@@ -151,7 +151,8 @@ async def delete(call: Call) -> web.Response:
 async def list_asked(call: Call, *fixed: Condition) -> ListRequest:
     """The list that the parameters ask for. Raises InvalidParameter, InvalidCursor."""
     collection, visible = call.resource.collection, call.services.query.visible
-    asked = list_parameters.parse(collection, pairs_of(call.request), *fixed)
+    pairs = call.resource.former.in_parameters(pairs_of(call.request), call.deprecated)
+    asked = list_parameters.parse(collection, pairs, *fixed)
     shown.check(call, collection, asked.query.filter, asked.query.sort, asked.fields or ())
     return await list_parameters.located(collection, asked, lambda key: visible(collection, key))
 

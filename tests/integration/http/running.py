@@ -7,7 +7,7 @@ import base64
 import contextlib
 import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -56,6 +56,7 @@ from entrypoints.filing import Filing
 from entrypoints.holds import Holds
 from entrypoints.http.app import create_app
 from entrypoints.http.body import Bodies
+from entrypoints.http.deprecations import FORMER_FIELDS, Deprecation
 from entrypoints.http.server import HttpServer
 from entrypoints.http.services import About, Services
 from entrypoints.limiting import Limiting
@@ -157,6 +158,7 @@ async def running(
     objects: Any = None,
     limits: ObjectSettings = LIMITS,
     index: Any = None,
+    former: Mapping[str, Mapping[str, Deprecation]] = FORMER_FIELDS,
     quotas: QuotaSettings = QuotaSettings(),  # noqa: B008  # frozen
     auth: Literal["off", "keys"] = "off",
     **server: Any,
@@ -167,7 +169,7 @@ async def running(
     objects = objects or MemoryObjectStore(SystemClock())
     index = MemorySearchIndex() if index is None else index or None
     services, log, letters = build(policy, bodies or Bodies(), backend, observed, objects, limits, index, quotas, auth)
-    http = HttpServer(partial(create_app, services), port=0, finish_seconds=1.0, **server)
+    http = HttpServer(partial(create_app, services, former=former), port=0, finish_seconds=1.0, **server)
     await services.credentials.open()
     await services.encryption.open()
     await services.buffer.start()
