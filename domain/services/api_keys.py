@@ -164,7 +164,10 @@ class ApiKeys:
         """End a key for good; one that is revoked stays as it is. Raises KeyNotFound, WriteConflict, BackendError."""
         now = self._clock.now()
         return await self._change(
-            key_id, lambda key: key if key.revoked_at else msgspec.structs.replace(key, revoked_at=now, changed_by=by)
+            key_id,
+            lambda key: (
+                key if key.revoked_at else msgspec.structs.replace(key, revoked_at=now, changed_by=by[:MAX_ACTOR])
+            ),
         )
 
     async def rotate(self, key_id: str, *, overlap: timedelta = timedelta(), by: str) -> tuple[ApiKey, KeyText]:

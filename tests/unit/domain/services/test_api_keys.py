@@ -18,7 +18,7 @@ from domain.errors import (
     StartFailure,
     Unauthenticated,
 )
-from domain.model.api_keys import API_KEYS, from_record, key_text, to_record
+from domain.model.api_keys import API_KEYS, MAX_ACTOR, from_record, key_text, to_record
 from domain.model.observations import KeyStoreLost, KeyStoreRegained
 from domain.services import key_authenticator
 from domain.services.api_keys import ApiKeys, KeyStore
@@ -220,6 +220,15 @@ async def test_no_change_brings_a_revoked_key_back(backend, clock, here):
     with pytest.raises(InvalidParameter, match="revoked"):
         await late.keys.rotate(key.key_id, by="test")
     assert from_record(await backend.read(API_KEYS, key.key_id)).revoked_at is not None
+
+
+async def test_whoever_changes_a_key_is_named_as_far_as_there_is_room(here):
+    """The subject of a token may be longer: the last who should fail for it is who revokes a key."""
+    by = "token:sso/" + "s" * 255
+    key, _ = await here.keys.create("ci", ["read"], by=by)
+    rotated, _ = await here.keys.rotate(key.key_id, by=by)
+    revoked = await here.keys.revoke(key.key_id, by=by)
+    assert [each.changed_by for each in (key, rotated, revoked)] == [by[:MAX_ACTOR]] * 3
 
 
 async def test_changes_at_the_same_time_are_all_made(here):
