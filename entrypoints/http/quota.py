@@ -9,10 +9,12 @@ import math
 
 from domain.errors import QuotaExceeded
 from domain.model.quotas import Allowance
+from domain.services.query_rules import is_identifier
 from entrypoints.http.call import Call
 from entrypoints.http.route import Route
 
 _BATCH = "/batch"  # bounded by the bytes that are on their way, not in number
+_ASKING = ("session_id", "session_id__eq", "session_id__in")  # by what a list is asked about one session
 
 
 async def count(call: Call, route: Route | None) -> None:
@@ -40,10 +42,11 @@ def _tell(call: Call, left: Allowance | None) -> None:
 
 
 def _session_of(call: Call) -> str | None:
-    """The session that a query is about."""
+    """The session that a query is about: what can be no id is not kept in mind, however much of it is sent."""
     request = call.request
     if request.method not in ("GET", "HEAD"):
         return None
-    if (found := request.match_info.get("session_id")) is not None:
-        return found
-    return request.query.get("session_id") if request.query_string else None
+    found = request.match_info.get("session_id")
+    if found is None and request.query_string:
+        found = next((request.query[name] for name in _ASKING if name in request.query), None)
+    return found if found is not None and is_identifier(found) else None

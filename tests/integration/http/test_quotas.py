@@ -56,6 +56,19 @@ async def test_questions_about_one_session_are_few(metered: Running) -> None:
     assert (await metered.get(f"{SESSIONS}/s2/tasks", headers=reader))[0] == 200
 
 
+async def test_a_session_is_one_however_it_is_named(metered: Running) -> None:
+    reader = await metered.key("read")
+    for name in ("session_id", "session_id__eq", "session_id__in"):
+        assert (await metered.get(f"{TASKS}?{name}=s1", headers=reader))[0] == 200
+    assert (await metered.get(f"{TASKS}?session_id__in=s1", headers=reader))[1]["code"] == "quota_exceeded"
+
+
+async def test_what_is_no_id_of_a_session_is_not_counted_as_one(metered: Running) -> None:
+    reader = await metered.key("read")
+    _, _, response = await metered.get(f"{TASKS}?session_id={'s' * 5000}", headers=reader)
+    assert response.headers["RateLimit-Policy"] == '"key";q=8;w=60'
+
+
 async def test_who_guesses_keys_is_stopped_and_a_good_key_from_there_is_not(metered: Running) -> None:
     reader = await metered.key("read")
     statuses = [(await metered.get(TASKS, headers={"X-API-Key": f"ps_guess.{n}"}))[0] for n in range(7)]
