@@ -78,7 +78,8 @@ def stranger_problem(problem: PersistenceError) -> web.Response:
 def protocol_problem(status: int) -> web.Response:
     """The answer to bytes that are no request (400), or to a fault outside of every handler."""
     broken = errors.InvalidRequest(
-        "This is not HTTP/1.1: an unknown method, a broken head, or one beyond 8 KiB a line or 128 lines."
+        "This is not HTTP/1.1: an unknown method, a broken head, one beyond 8 KiB a line or 128 lines, or an `Expect` "
+        "other than `100-continue`."
     )
     problem = broken if status == 400 else errors.UnexpectedFailure()
     document = summary(problem) | {"status": status, "cure": type(problem).cure}

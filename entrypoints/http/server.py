@@ -182,6 +182,13 @@ class _Connection(web.RequestHandler):
             raise ConnectionError("An answer has begun; there cannot be another.")
         return protocol_problem(status)
 
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """An ``Expect`` that nobody meets never comes to the door: the library refuses it, and would name itself."""
+        answer = protocol_problem(400) if isinstance(resp, web.HTTPExpectationFailed) else resp
+        return await super().finish_response(request, answer, start_time)
+
 
 @contextlib.contextmanager
 def _refusals(section: str, host: str, port: int) -> Iterator[None]:

@@ -12,6 +12,7 @@ from domain.services.access import Access
 from domain.services.lane_states import measured
 from domain.services.partition_worker import PartitionWorker
 from domain.services.registry import StorageBackendRegistry
+from entrypoints.http.answers import SAFETY
 from entrypoints.http.door import who_asks
 from entrypoints.http.errors import stranger_problem
 from entrypoints.http.handlers.probes import metrics_page
@@ -54,6 +55,7 @@ class Probes:
             return await handler(request)
 
         app = web.Application(middlewares=[door])
+        app.on_response_prepare.append(_kept_safe)
         app.router.add_get(_OPEN, self.live)
         app.router.add_get("/health", self.health)
         app.router.add_get("/metrics", self.metrics)
@@ -74,6 +76,11 @@ class Probes:
         for seen in measured(self._registry, self._worker.states()):
             self._observer(seen)
         return metrics_page(request, self._render_metrics)
+
+
+async def _kept_safe(_: web.Request, response: web.StreamResponse) -> None:
+    """What every answer says, those of the library too, which would name itself."""
+    response.headers.update(SAFETY)
 
 
 def _document(content: object) -> web.Response:

@@ -139,6 +139,7 @@ async def test_broken_gzip_is_400(service: Running, packed: bytes) -> None:
         request(b"", "X-Long: " + "a" * 10_000),
         request(b"", *[f"X-{i}: 1" for i in range(200)]),
         b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: here\r\n\r\n",
+        request(b"", "Expect: 200-something"),
     ],
     ids=[
         "nonsense",
@@ -149,6 +150,7 @@ async def test_broken_gzip_is_400(service: Running, packed: bytes) -> None:
         "long header",
         "headers",
         "long line",
+        "expectation",
     ],
 )
 async def test_broken_http_is_400_and_closed(service: Running, data: bytes) -> None:
