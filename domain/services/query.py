@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
+
+import msgspec
 
 from domain.errors import FlushIncomplete, ReceiptNotFound, RecordNotFound
 from domain.model.changes import SessionProgress
@@ -183,6 +186,9 @@ class QueryService:
     ) -> T:
         if self._caching is None or lookup is None:
             return await ask()
+        if self._sealing.encrypts(collection):  # it may ask for a value, and who has the cache could guess which
+            digest = hashlib.sha256(msgspec.msgpack.encode(question)).digest()
+            question = (self._sealing.hidden(collection, digest),)
         return await self._caching.answer(use, collection, question, kind, ask, lookup)
 
     def scan(self, collection: Collection, where: Filter) -> AsyncIterator[Sequence[Record]]:

@@ -12,13 +12,15 @@ from adapters.memory.cache import MemoryCache
 from domain.errors import BackendUnavailable, QueryTimeout, RecordNotFound, RecordRefused, Unavailable
 from domain.model.dead_letters import LetterFilter
 from domain.model.observations import CacheAsked, CacheFailed, CacheLost, CacheRegained
-from domain.model.query import EVERYTHING, Query, ordered
+from domain.model.query import EVERYTHING, Condition, Operator, Query, ordered
 from domain.model.records import HealthStatus
 from domain.model.translation import SESSIONS, TASKS
+from domain.model.users import USERS
 from domain.services import circuit
 from domain.services.caching import Lookup, Outcome
 from domain.services.registry import NamedBackend
 from tests.unit.domain.services.house import FaultyBackend, House, session, task
+from tests.unit.domain.services.test_sealing import Seal
 
 SECONDS = 30.0
 
@@ -128,6 +130,21 @@ async def test_lists_and_counts_are_cached_by_what_was_asked(house):
     other = Lookup()
     page = await house.query.find(TASKS, Query(sort=ordered(TASKS), limit=1, offset=1), lookup=other)
     assert (page.items, other.outcome) == ((), Outcome.MISS)
+
+
+async def test_no_guess_of_what_was_asked_meets_the_key_of_an_answer_about_encrypted_values():
+    """Who has the cache has the blind of a value in the answer, and everything else that a question is made of."""
+    sealing = Seal().sealing
+    ann = Condition("email", Operator.EQ, ("ann@example.org",))
+    query = Query(filter=ann, sort=ordered(USERS), limit=10)
+    async with House(AskedBackend(), sealing=sealing).running() as house:
+        (level,) = {id(each): each for each in house.caching._levels.values()}.values()
+        guessed = await house.caching._key(level, USERS, ("query", sealing.query(USERS, query)))
+        for _ in range(2):
+            await house.query.find(USERS, query, lookup=Lookup())
+            await asyncio.gather(*house.caching._puts)
+        assert house.backend.asked == ["query"]
+        assert await level.cache.get(guessed.text) is None
 
 
 async def test_what_waits_for_its_flush_is_seen_over_what_is_cached():
