@@ -54,6 +54,14 @@ async def who_asks(request: web.Request, access: Access) -> Principal:
     return await access.principal(_credential(request))
 
 
+async def let_go_on(call: Call) -> None:
+    """Ask again of a request that may last for ever: a key is revoked meanwhile, a token expires.
+
+    Raises Unauthenticated, Unavailable.
+    """
+    await call.services.credentials.access.principal(_credential(call.request))
+
+
 def require(call: Call, right: Right, collection: str | None = None) -> None:
     """Go on only for a caller who may. Raises MissingScope."""
     if not call.principal.may(right, collection):

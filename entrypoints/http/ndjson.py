@@ -15,6 +15,7 @@ from domain.services.idempotency import Attempt
 from entrypoints.http.acks import Terms
 from entrypoints.http.body import BodyReader
 from entrypoints.http.call import Call
+from entrypoints.http.door import let_go_on
 from entrypoints.http.idempotency import digest
 from entrypoints.http.resource import moved
 from entrypoints.http.wire import Document
@@ -107,10 +108,15 @@ class NdjsonStream:
         call.accepted = 0
 
     async def run(self) -> Document:
-        """Take the whole body. Raises InvalidRecords with the line where it ends, whatever ``accept`` raises."""
+        """Take the whole body.
+
+        Raises InvalidRecords with the line where it ends, Unauthenticated where its sender's key was revoked meanwhile,
+        whatever ``accept`` raises.
+        """
         bodies = self._call.services.bodies
         lines = LineReader(BodyReader(self._call, bodies))
         while (frame := await lines.frame()).texts:
+            await let_go_on(self._call)
             await self._take(frame)
             self._part += 1
             bodies.release(self._call)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from yarl import URL
 
-from domain.model.observations import RequestServed
+from domain.model.observations import RecordsAccepted, RequestServed
 from tests.integration.http.running import API, Running, running, task
 
 TASKS, SESSIONS = f"{API}/tasks", f"{API}/sessions"
+SECONDS = 30.0  # far above what anything here takes; only a hang comes near
 
 
 @pytest.fixture
@@ -192,3 +195,30 @@ async def test_no_answer_lets_other_origins_in(guarded: Running) -> None:
             _, _, response = await guarded.ask(method, TASKS, headers=headers)
             assert not [name for name in response.headers if name.lower().startswith("access-control-")]
             assert "Set-Cookie" not in response.headers
+
+
+async def test_a_stream_ends_where_its_key_is_revoked_and_what_was_taken_before_stays(guarded: Running) -> None:
+    """A stream may last for ever; whoever is let in once is not let in for as long."""
+    key = (await guarded.key("write"))["X-API-Key"]
+    head = (
+        f"POST {TASKS}/batch HTTP/1.1\r\nHost: here\r\nX-API-Key: {key}\r\nContent-Type: application/x-ndjson\r\n"
+        "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    )
+    async with guarded.connection() as (reader, writer):
+        writer.write(head.encode() + _chunk(range(1000)))
+        async with asyncio.timeout(SECONDS):
+            while not guarded.observed.of(RecordsAccepted):  # noqa: ASYNC110  (nobody tells)
+                await asyncio.sleep(0.005)
+        await guarded.services.credentials.keys.revoke(key[3:19], by="test")
+        writer.write(_chunk(range(1000, 2000)) + b"0\r\n\r\n")
+        async with asyncio.timeout(SECONDS):
+            answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    problem = json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert (problem["code"], problem["accepted"]) == ("unauthenticated", 1000)
+    assert sum(seen.count for seen in guarded.observed.of(RecordsAccepted)) == 1000
+
+
+def _chunk(numbers: range) -> bytes:
+    lines = b"".join(json.dumps(task(f"t{number}")).encode() + b"\n" for number in numbers)
+    return b"%x\r\n%s\r\n" % (len(lines), lines)
