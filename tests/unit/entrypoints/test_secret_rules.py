@@ -64,3 +64,10 @@ def test_a_file_without_secrets_may_be_read_by_everybody(tmp_path: Path):
         load(tmp_path, text + f'password = "{SOUND}"\n', 0o644)
     dsn = {"PERSISTENCE__BACKENDS__MAIN__DSN": f"mysql://someone:{SOUND}@db.example/persistence"}
     assert load(tmp_path, ASKING + '[backends.main]\ntype = "mysql"\n', 0o644, dsn).auth.mode == "keys"
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_a_name_is_no_secret_whoever_knows_it(tmp_path: Path, mode: int):
+    text = f'{ASKING}[search]\ntype = "opensearch"\nurl = "https://search.example:9200"\nuser = "admin"\n'
+    settings = load(tmp_path, text, mode, {"PERSISTENCE__SEARCH__PASSWORD": SOUND})
+    assert settings.search.user is not None
