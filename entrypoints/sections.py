@@ -69,7 +69,9 @@ class AuthSettings(Section, frozen=True, kw_only=True):
     issuers: dict[Name, IssuerSettings] = {}  # of tokens that are taken beside keys, where `mode` asks for these
 
     def __post_init__(self) -> None:
-        """Refuse issuers that cannot be told apart."""
+        """Refuse issuers that cannot be told apart, or whose tokens nobody would have to show."""
+        if self.issuers and self.mode == "off":
+            raise ValueError('`issuers` are of tokens that are taken beside keys; set `mode` to "keys"')
         said = [each.issuer for each in self.issuers.values()]
         if len(said) != len({*said}):
             raise ValueError("two `issuers` have one `issuer`")

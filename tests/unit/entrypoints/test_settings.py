@@ -97,6 +97,10 @@ def test_collections_may_go_to_other_backends_and_choose_to_discard(load):
         ("[collections.translation_taks]", "collections.translation_taks: no such collection"),
         ("[buffer]\nbatch_records = 3", "buffer: batch_records_min <= batch_records <= batch_records_max"),
         ("[buffer]\nlane_share = 0.0", "buffer: lane_share must be above 0"),
+        (
+            f'[auth.issuers.login]\nissuer = "i"\naudience = "a"\nalgorithms = ["HS256"]\nsecret = "{"s" * 32}"',
+            "auth: `issuers`",
+        ),
         ('[server]\ntls_key = "key.pem"', "server: `tls_certificate` and `tls_key` come together"),
         ('[server]\ntls_minimum = "1.1"', "server.tls_minimum"),
         ("[buffer]\nlinger_seconds = 31", "buffer: linger_seconds must be between 0 and max_age_seconds"),
