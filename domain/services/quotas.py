@@ -48,7 +48,7 @@ class Quotas:
         left = await self._hit(self._key, principal.name)
         if session_id is None or (left is not None and left.is_used_up):
             return left
-        of_session = await self._hit(self._session, f"{principal.name}:{session_id}")
+        of_session = await self._hit(self._session, f"{principal.name}\n{session_id}")  # neither has a line's end
         return min(filter(None, (of_session, left)), key=_share, default=None)
 
     async def count_stranger(self, address: str | None) -> Allowance | None:

@@ -70,6 +70,12 @@ async def test_questions_about_one_session_have_a_quota_of_their_own():
     assert left.remaining == 95  # all five of ann's count for the key
 
 
+async def test_no_name_of_a_caller_and_a_session_is_that_of_two_others():
+    counted = quotas(World(), session_queries_per_minute=1)
+    one, other = (Principal(kind=PrincipalKind.TOKEN, id=f"sso/{name}") for name in ("urn:ann", "urn"))
+    assert [await used_up(counted, one, "s1"), await used_up(counted, other, "ann:s1")] == [False, False]
+
+
 async def test_the_scarcer_quota_is_told():
     counted = quotas(World(), key_per_minute=100, session_queries_per_minute=50)
     left = await counted.count(ANN, "s1")
