@@ -101,6 +101,7 @@ ATTEMPTS = {
         (
             f"{API_KEYS}::test_a_key_that_is_revoked_elsewhere_is_refused_within_five_seconds",
             f"{API_KEYS}::test_while_the_store_is_away_keys_stay_as_they_were_known_for_an_hour",
+            f"{ACCESS}::test_a_stream_ends_where_its_key_is_revoked_and_what_was_taken_before_stays",
         ),
     ),
     "S10": Attempt(
@@ -204,6 +205,7 @@ ATTEMPTS = {
         (
             f"{QUOTAS}::test_one_request_too_many_is_429_with_the_time_of_the_next_chance",
             f"{QUOTAS}::test_questions_about_one_session_are_few",
+            f"{QUOTAS}::test_a_session_is_one_however_it_is_named",
             f"{QUOTAS}::test_who_guesses_keys_is_stopped_and_a_good_key_from_there_is_not",
             "contract/test_rate_limiter.py::test_in_no_stretch_of_time_are_there_more_than_the_limit",
             "contract/test_rate_limiter.py::test_two_instances_count_together",
@@ -265,6 +267,7 @@ ATTEMPTS = {
         (
             f"{HTTP}/test_system.py::test_a_bug_is_a_500_that_tells_nothing_and_a_traceback_in_the_log",
             f"{SERVER}::test_every_answer_says_what_nobody_shall_make_of_it",
+            "unit/entrypoints/http/test_worker_probes.py::test_every_answer_says_what_nobody_shall_make_of_it",
         ),
     ),
     "S34": Attempt(
@@ -281,6 +284,7 @@ ATTEMPTS = {
             "integration/minio/test_tls.py::test_a_strange_host_or_authority_gets_no_object",
             "integration/opensearch/test_connection.py::test_what_is_wrong_with_tls_is_said",
         ),
+        "who begins a handshake and says no more counts as no connection yet, and is cut after ten seconds",
     ),
     "S35": Attempt(
         "moving an encrypted value to another row, field or collection",
@@ -298,6 +302,8 @@ ATTEMPTS = {
             f"{SEALING}::test_equal_values_have_different_ciphertexts_and_one_blind",
             f"{SEALING}::test_equal_values_are_asked_for_by_their_blind",
             f"{AES}::test_equal_values_are_found_by_what_tells_nothing_else",
+            "unit/domain/services/test_caching.py"
+            "::test_no_guess_of_what_was_asked_meets_the_key_of_an_answer_about_encrypted_values",
         ),
     ),
     "S37": Attempt(
@@ -372,6 +378,7 @@ ATTEMPTS = {
         "administrative actions that nobody remembers",
         "one line each, with who did it and what came of it",
         (f"{KEYS}::test_what_administrators_do_is_told_with_who_did_it_and_what_came_of_it",),
-        "an action whose line cannot be written is not undone",
+        "an action whose line cannot be written is not undone; exports, restores and looks at dead letters stand in "
+        "the log of requests alone",
     ),
 }
