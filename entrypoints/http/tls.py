@@ -33,15 +33,14 @@ class TlsFiles(msgspec.Struct, frozen=True):
 class Certificate:
     """A context for the listener that stays the same object while its files change.
 
-    OpenSSL takes a chain that is loaded into a living context for every handshake from then on; connections that are
-    open keep theirs.
+    Each handshake is handed on to the context that was made last; connections that are open keep theirs.
     """
 
     def __init__(self, files: TlsFiles, observer: Observer, look_seconds: float = LOOK_SECONDS) -> None:
         self._files = files
         self._observer = observer
         self._look_seconds = look_seconds
-        self._context: ssl.SSLContext | None = None
+        self._newest: ssl.SSLContext | None = None
         self._seen: _Seen = ()
         self._watch: asyncio.Task[None] | None = None
 
@@ -53,8 +52,9 @@ class Certificate:
     def load(self) -> ssl.SSLContext:
         """The context to listen with. Raises InvalidConfiguration that names the key of the configuration."""
         self._seen = self._look()
-        self._context = self._checked()
-        return self._context
+        context = self._newest = self._checked()
+        context.sni_callback = self._hand_on
+        return context
 
     def watch(self) -> None:
         """Look from time to time whether the files are others."""
@@ -74,16 +74,20 @@ class Certificate:
     def refresh(self) -> None:
         """Take the files as they are now, if they are others and fit together; else go on with what is loaded."""
         seen = self._look()
-        if seen == self._seen or self._context is None:
+        if seen == self._seen:
             return
         self._seen = seen
         try:
-            self._checked()  # on a context of its own: half of a renewal must never serve
-            self._context.load_cert_chain(self._files.certificate, self._files.key)
-        except (InvalidConfiguration, OSError) as error:  # ssl.SSLError too: replaced between the two
-            self._observer(CertificateRefused(detail=getattr(error, "detail", str(error))))
+            self._newest = self._checked()
+        except InvalidConfiguration as error:  # half of a renewal never serves
+            self._observer(CertificateRefused(detail=error.detail))
         else:
             self._observer(CertificateRenewed(certificate=str(self._files.certificate)))
+
+    def _hand_on(self, connection: ssl.SSLObject | ssl.SSLSocket, _: str | None, __: ssl.SSLContext) -> None:
+        """Called by OpenSSL before it chooses a certificate, whether the client names a host or not."""
+        if self._newest is not None:
+            connection.context = self._newest
 
     def _checked(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -94,10 +98,10 @@ class Certificate:
         _told("tls_key", self._files.key, _secret)
         try:
             context.load_cert_chain(self._files.certificate, self._files.key, password=_no_password)
-        except ssl.SSLError as error:
+        except OSError as error:  # ssl.SSLError too; or a file has gone since
             raise InvalidConfiguration(
                 f"server.tls_certificate, server.tls_key: {self.names} are no certificate and its key, both as PEM: "
-                f"{error.reason or error}."
+                f"{getattr(error, 'reason', None) or error.strerror or error}."
             ) from error
         return context
 

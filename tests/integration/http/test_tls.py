@@ -139,6 +139,9 @@ async def test_a_renewed_certificate_is_shown_to_new_connections_and_the_open_on
         place.renew()
         await told(observed, CertificateRenewed)
         after = (await shaken(service, place.friend())).getpeercert()
+        nameless = place.friend()
+        nameless.check_hostname = False
+        assert (await shaken(service, nameless, "127.0.0.1")).getpeercert() == after
         async with session.get(address, ssl=place.friend()) as answer:
             assert answer.status == 200
             assert connection is (answer.connection and answer.connection.transport)
