@@ -11,7 +11,7 @@ from ports.ambient import Clock
 from ports.object_store import ObjectStore
 
 MOVED = timedelta(days=7)  # by then somebody misses the files, and turns the route back
-_KEPT, _TURNED = "keeps-", "turns-"
+NOTES = _KEPT, _TURNED = "keeps-", "turns-"  # what the names of notes begin with
 
 
 class Whereabouts:

@@ -66,7 +66,7 @@ async def test_a_stop_of_the_whole_group_under_load_flushes_everything(service: 
             for number in range(4):
                 writers.create_task(workload.write_on(f"writer {number}"))
             workload.open.set()
-            await asyncio.sleep(1.0)
+            await until(lambda: sum(records for _, records in ledger.receipts) > 300)
             (worker,) = service.children()
             for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
                 os.kill(worker, number)
