@@ -12,7 +12,7 @@ import msgspec
 from adapters.system.ids import SystemIds
 from adapters.telemetry.fan_out import FanOut
 from adapters.telemetry.logs import LogObserver
-from domain.errors import StartFailure
+from domain.errors import missing_driver
 from domain.model.collections import Collection
 from domain.model.observations import Observation
 from domain.model.records import HealthStatus
@@ -81,10 +81,7 @@ def build_tracing(settings: Settings, observer: Observer, clock: Clock) -> Traci
         from adapters.tracing.collector import exporter_to, resource_of
         from adapters.tracing.tracer import Tracer
     except ModuleNotFoundError as error:
-        raise StartFailure(
-            f"tracing.endpoint: the library {error.name} is missing. "
-            "Run: make install DRIVERS=yes (or: pip install 'persistence-service[tracing]')"
-        ) from error
+        raise missing_driver("tracing.endpoint", error, "tracing") from error
     exporter = exporter_to(chosen.url, chosen.sent_headers, chosen.ca_file)
     return Tracer(exporter, resource_of(chosen.service_name, VERSION), observer, clock)
 

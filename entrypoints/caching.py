@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from adapters.memory.cache import MemoryCache
-from domain.errors import StartFailure
+from domain.errors import missing_driver
 from domain.model.collections import Collection
 from domain.model.records import HealthStatus
 from domain.services.caching import Caching, Level, Use
@@ -87,7 +87,7 @@ def build_shared_cache(chosen: CacheSettings) -> RedisCache | None:
     try:
         from adapters.redis.cache import RedisCache
     except ModuleNotFoundError as error:
-        raise _missing("cache.url", error) from error
+        raise missing_driver("cache.url", error, "redis") from error
     return RedisCache(chosen.url, chosen.password, ca_file=chosen.ca_file)
 
 
@@ -99,13 +99,6 @@ def _shared_generations(settings: Settings) -> OpenableGenerations | None:
         from adapters.redis.generations import RedisGenerations
         from adapters.redis.server import RedisServer
     except ModuleNotFoundError as error:
-        raise _missing("journal.type", error) from error
+        raise missing_driver("journal.type", error, "redis") from error
     server = RedisServer(journal.url, journal.password, ca_file=journal.ca_file, call_seconds=journal.call_seconds)
     return RedisGenerations(server, settings.shared_partitions)
-
-
-def _missing(key: str, error: ModuleNotFoundError) -> StartFailure:
-    return StartFailure(
-        f"{key}: the driver {error.name} is missing. "
-        "Run: make install DRIVERS=yes (or: pip install 'persistence-service[redis]')"
-    )

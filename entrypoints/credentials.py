@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from domain.errors import BackendUnavailable, StartFailure
+from domain.errors import BackendUnavailable, missing_driver
 from domain.model.built_in import STORED
 from domain.model.observations import BackendAbsent
 from domain.model.records import HealthStatus
@@ -96,8 +96,5 @@ def _tokens(settings: Settings, observer: Observer, clock: Clock) -> JwtAuthenti
     try:
         from adapters.jwt.authenticator import JwtAuthenticator
     except ModuleNotFoundError as error:
-        raise StartFailure(
-            f"auth.issuers: the library {error.name} is missing. "
-            "Run: make install DRIVERS=yes (or: pip install 'persistence-service[tokens]')"
-        ) from error
+        raise missing_driver("auth.issuers", error, "tokens") from error
     return JwtAuthenticator(settings.auth.issuers, observer, clock)

@@ -8,7 +8,13 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from domain.errors import BackendError, DecryptionFailed, InvalidConfiguration, QueryTimeout, StartFailure
+from domain.errors import (
+    BackendError,
+    DecryptionFailed,
+    InvalidConfiguration,
+    QueryTimeout,
+    missing_driver,
+)
 from domain.model.built_in import BUILT_IN
 from domain.services.ending import ended
 from domain.services.rewrapping import Rewrapping
@@ -115,10 +121,7 @@ def read_keys(settings: Settings) -> Keys | None:
         from adapters.keyring import key_file
         from adapters.keyring.keys import keys_of
     except ModuleNotFoundError as error:
-        raise StartFailure(
-            f"keyring: the library {error.name} is missing. "
-            "Run: make install DRIVERS=yes (or: pip install 'persistence-service[encryption]')"
-        ) from error
+        raise missing_driver("keyring", error, "encryption") from error
     if chosen.file:
         return key_file.read_keys(Path(chosen.file).expanduser())
     texts = {key_id: key.reveal() for key_id, key in chosen.keys.items()}

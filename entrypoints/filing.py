@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from adapters.localdisk.object_store import LocalDiskObjectStore
-from domain.errors import StartFailure
+from domain.errors import missing_driver
 from domain.model.files import FILES
 from domain.services.buffer import BufferManager
 from domain.services.changes import ChangeService
@@ -74,10 +74,7 @@ def _bucket(objects: ObjectSettings) -> OpenableObjectStore:
         from adapters.minio.object_store import MinioObjectStore
         from adapters.minio.settings import MinioSettings
     except ModuleNotFoundError as error:
-        raise StartFailure(
-            f"objects.type: the driver {error.name} is missing. "
-            "Run: make install DRIVERS=yes (or: pip install 'persistence-service[s3]')"
-        ) from error
+        raise missing_driver("objects.type", error, "s3") from error
     assert objects.access_key is not None and objects.secret_key is not None  # noqa: S101, PT018  # settings say so
     return MinioObjectStore(
         MinioSettings(

@@ -6,7 +6,7 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 from adapters.memory.rate_limiter import MemoryRateLimiter
-from domain.errors import StartFailure
+from domain.errors import missing_driver
 from domain.services.quotas import Quotas
 from entrypoints.http.proxies import Proxies
 from entrypoints.sections import QuotaSettings
@@ -44,8 +44,5 @@ def _shared(chosen: QuotaSettings) -> RedisRateLimiter | None:
     try:
         from adapters.redis.rate_limiter import RedisRateLimiter
     except ModuleNotFoundError as error:
-        raise StartFailure(
-            f"quotas.url: the driver {error.name} is missing. "
-            "Run: make install DRIVERS=yes (or: pip install 'persistence-service[redis]')"
-        ) from error
+        raise missing_driver("quotas.url", error, "redis") from error
     return RedisRateLimiter(chosen.url, chosen.password, ca_file=chosen.ca_file, call_seconds=chosen.call_seconds)

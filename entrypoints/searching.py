@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from adapters.sqlite.search_index import SqliteSearchIndex
-from domain.errors import StartFailure
+from domain.errors import missing_driver
 from domain.model.built_in import BUILT_IN
 from domain.services.buffer import BufferManager
 from domain.services.ending import ended
@@ -98,10 +98,7 @@ def _opensearch(search: SearchSettings) -> OpenableSearchIndex:
         from adapters.opensearch.search_index import OpenSearchIndex
         from adapters.opensearch.settings import OpenSearchSettings
     except ModuleNotFoundError as error:
-        raise StartFailure(
-            f"search.type: the driver {error.name} is missing. "
-            "Run: make install DRIVERS=yes (or: pip install 'persistence-service[opensearch]')"
-        ) from error
+        raise missing_driver("search.type", error, "opensearch") from error
     reached = OpenSearchSettings(
         hosts=search.hosts,
         user=search.user,

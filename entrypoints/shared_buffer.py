@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from adapters.journal.write_buffer import LocalJournal
 from adapters.sqlite.state import StateStore
-from domain.errors import StartFailure
+from domain.errors import StartFailure, missing_driver
 from domain.services.keyed_log import KeyedLog, LogKeys
 from domain.services.search_feed import READER
 from entrypoints.sections import JournalSettings
@@ -88,8 +88,5 @@ def _server(journal: JournalSettings) -> RedisServer:
     try:
         from adapters.redis.server import RedisServer
     except ModuleNotFoundError as error:
-        raise StartFailure(
-            f"journal.type: the driver {error.name} is missing. "
-            "Run: make install DRIVERS=yes (or: pip install 'persistence-service[redis]')"
-        ) from error
+        raise missing_driver("journal.type", error, "redis") from error
     return RedisServer(journal.url, journal.password, ca_file=journal.ca_file, call_seconds=journal.call_seconds)

@@ -17,6 +17,7 @@ from jwt.exceptions import PyJWTError
 
 from adapters.jwt.settings import IssuerSettings
 from adapters.threads import in_thread
+from adapters.trust import trusting
 from domain.errors import InvalidConfiguration, KeysUnreachable, Unauthenticated
 from domain.model.observations import IssuerLost, IssuerRegained
 from ports.ambient import Clock, Observer
@@ -41,10 +42,13 @@ class KeySet:
         self._keys: Mapping[str | None, PyJWK] = {}
         self._read_at = self._tried_at = -inf
         self._is_lost = False
+        self._tls: ssl.SSLContext | None = None  # known when it is opened
         self._reading: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Read the keys. Raises InvalidConfiguration for a file that holds none; a server may come later."""
+        """Read the keys. Raises InvalidConfiguration for a file that is of no use; a server may come later."""
+        if self._settings.jwks_url:
+            self._tls = trusting(self._settings.ca_file, f"auth.issuers.{self._name}.ca_file")
         try:
             await self._read()
         except _NoKeys as error:
@@ -115,8 +119,7 @@ class KeySet:
         if self._settings.jwks_file:
             with Path(self._settings.jwks_file).expanduser().open("rb") as file:
                 return file.read(MAX_BYTES)
-        context = ssl.create_default_context(cafile=self._settings.ca_file or None)
-        opener = build_opener(HTTPSHandler(context=context), _NoRedirect())
+        opener = build_opener(HTTPSHandler(context=self._tls), _NoRedirect())
         request = Request(self._settings.jwks_url, headers={"Accept": "application/json"})  # noqa: S310  # checked
         try:
             with opener.open(request, timeout=FETCH_SECONDS) as answer:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import ssl
 import time
 import uuid
 from base64 import b64encode
@@ -12,7 +11,6 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callab
 from datetime import timedelta
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -28,6 +26,7 @@ from adapters.minio.links import public_url, signed_link
 from adapters.minio.settings import MinioSettings
 from adapters.minio.upload import Upload, parts_of
 from adapters.threads import in_object_thread
+from adapters.trust import trusting
 from domain.errors import (
     BackendError,
     BackendUnavailable,
@@ -243,7 +242,7 @@ def _pool(settings: MinioSettings) -> TimedPool:
     """Connections that never wait longer than they are told: others would for as long as a busy store says."""
     retries = Retry(connect=1, read=0, redirect=0, status=0, other=0, respect_retry_after_header=False)
     timeout = Timeout(connect=settings.connect_seconds, read=settings.read_seconds)
-    trusted = _trusted(settings) if settings.tls else None
+    trusted = trusting(settings.ca_file, "objects.ca_file") if settings.tls else None
     return TimedPool(timeout=timeout, retries=retries, maxsize=_CONNECTIONS, ssl_context=trusted)
 
 
@@ -263,15 +262,6 @@ def _client(settings: MinioSettings, pool: TimedPool) -> Minio:
         raise InvalidConfiguration(
             f"objects.endpoint: {settings.endpoint!r} is no host with a port: {error}."
         ) from error
-
-
-def _trusted(settings: MinioSettings) -> ssl.SSLContext:
-    file = Path(settings.ca_file).expanduser() if settings.ca_file else None
-    try:
-        return ssl.create_default_context(cafile=file)
-    except OSError as error:  # ssl.SSLError too
-        reason = error.strerror if type(error) is not ssl.SSLError else "it holds no certificates"
-        raise InvalidConfiguration(f"objects.ca_file: {settings.ca_file} cannot be used: {reason}.") from error
 
 
 def _next_of(found: Iterator[Object]) -> list[StoredObject]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from adapters.sql.server import ServerSettings
-from domain.errors import StartFailure
+from domain.errors import missing_driver
 from ports.backend_type import BackendContext, BackendType, OpenableBackend
 
 
@@ -21,10 +21,7 @@ def _build(settings: MysqlSettings, context: BackendContext) -> OpenableBackend:
     try:
         from adapters.mysql.backend import mysql_backend
     except ModuleNotFoundError as error:
-        raise StartFailure(
-            f"backends.{context.name}: the driver {error.name} is missing. "
-            "Run: make install DRIVERS=yes (or: pip install 'persistence-service[mysql]')"
-        ) from error
+        raise missing_driver(f"backends.{context.name}", error, "mysql") from error
     return mysql_backend(settings, context)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 
 from adapters.opensearch.settings import OpenSearchSettings, nodes_of
-from domain.errors import StartFailure
+from domain.errors import missing_driver
 from domain.model.secret import Secret
 from ports.backend_type import BackendContext, BackendSettings, BackendType, OpenableBackend
 
@@ -38,10 +38,7 @@ def _build(settings: OpenSearchBackendSettings, context: BackendContext) -> Open
         from adapters.opensearch.backend import OpenSearchBackend
         from adapters.opensearch.connection import OpenSearchServer
     except ModuleNotFoundError as error:
-        raise StartFailure(
-            f"backends.{context.name}: the driver {error.name} is missing. "
-            "Run: make install DRIVERS=yes (or: pip install 'persistence-service[opensearch]')"
-        ) from error
+        raise missing_driver(f"backends.{context.name}", error, "opensearch") from error
     reached = OpenSearchSettings(
         hosts=nodes_of(settings.url, settings.user, settings.password),
         user=settings.user,

@@ -14,6 +14,7 @@ from opensearchpy.exceptions import SerializationError, TransportError
 
 from adapters.opensearch.errors import RETRY_SECONDS, meaning
 from adapters.opensearch.settings import OpenSearchSettings
+from adapters.trust import trusting
 from domain.errors import BackendUnavailable, InvalidConfiguration, SchemaMismatch
 from domain.model.tracing import CURRENT
 
@@ -156,11 +157,7 @@ class OpenSearchServer:
 
     def _tls(self) -> ssl.SSLContext:
         settings = self.settings
-        try:
-            context = ssl.create_default_context(cafile=settings.ca_file)
-        except (OSError, ssl.SSLError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise InvalidConfiguration(f"{self._section}.ca_file: {settings.ca_file}: {reason}.") from error
+        context = trusting(settings.ca_file, f"{self._section}.ca_file")
         if not settings.tls_verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adapters.sql.server import ServerSettings
-from domain.errors import StartFailure
+from domain.errors import missing_driver
 from ports.backend_type import BackendContext, BackendType, OpenableBackend
 
 
@@ -15,10 +15,7 @@ def _build(settings: PostgresSettings, context: BackendContext) -> OpenableBacke
     try:
         from adapters.postgres.backend import postgres_backend
     except ModuleNotFoundError as error:
-        raise StartFailure(
-            f"backends.{context.name}: the driver {error.name} is missing. "
-            "Run: make install DRIVERS=yes (or: pip install 'persistence-service[postgres]')"
-        ) from error
+        raise missing_driver(f"backends.{context.name}", error, "postgres") from error
     return postgres_backend(settings, context)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from adapters.trust import trusting
 from domain.errors import InvalidConfiguration
 from domain.model.secret import Secret
 
@@ -28,14 +29,5 @@ def driver_options(url: Secret, password: Secret | None, ca_file: str, place: st
     key = f"{place.rpartition('.')[0]}.ca_file"
     if parts.scheme != "rediss":
         raise InvalidConfiguration(f"{key}: it is for TLS, so {place} begins with rediss://.")
-    return options | {"ssl_ca_certs": _readable(key, ca_file)}
-
-
-def _readable(key: str, ca_file: str) -> str:
-    path = Path(ca_file).expanduser()
-    try:
-        ssl.create_default_context(cafile=path)
-    except OSError as error:  # ssl.SSLError too
-        reason = error.strerror if type(error) is not ssl.SSLError else "it holds no certificates"
-        raise InvalidConfiguration(f"{key}: {path} cannot be used: {reason}.") from error
-    return str(path)
+    trusting(ca_file, key)
+    return options | {"ssl_ca_certs": str(Path(ca_file).expanduser())}

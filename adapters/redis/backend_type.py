@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from domain.errors import StartFailure
+from domain.errors import StartFailure, missing_driver
 from domain.model.secret import Secret
 from ports.backend_type import BackendContext, BackendSettings, BackendType, OpenableBackend
 
@@ -36,10 +36,7 @@ def _build(settings: RedisSettings, context: BackendContext) -> OpenableBackend:
         from adapters.redis.backend import RedisBackend
         from adapters.redis.server import RedisServer
     except ModuleNotFoundError as error:
-        raise StartFailure(
-            f"backends.{context.name}: the driver {error.name} is missing. "
-            "Run: make install DRIVERS=yes (or: pip install 'persistence-service[redis]')"
-        ) from error
+        raise missing_driver(f"backends.{context.name}", error, "redis") from error
     place = f"backends.{context.name}.url"
     server = RedisServer(
         settings.url, settings.password, ca_file=settings.ca_file, call_seconds=settings.call_seconds, place=place

@@ -110,13 +110,9 @@ def tls_context(settings: ServerSettings, table: str) -> SSLContext | None:
     """
     if settings.tls == "off":
         return None
-    import ssl  # slow to import, and commands that open nothing read the settings
+    from adapters.trust import trusting  # slow to import, and commands that open nothing read the settings
 
-    try:
-        return ssl.create_default_context(cafile=settings.tls_ca and str(Path(settings.tls_ca).expanduser()))
-    except OSError as error:  # ssl.SSLError too
-        reason = error.strerror if type(error) is not ssl.SSLError else "it holds no certificates"
-        raise InvalidConfiguration(f"{table}.tls_ca: {settings.tls_ca} cannot be used: {reason}.") from error
+    return trusting(settings.tls_ca, f"{table}.tls_ca")
 
 
 def caution(settings: ServerSettings, server: Server) -> str:

@@ -160,6 +160,7 @@ from domain.errors.starting import (
     InvalidConfiguration,
     StartFailure,
     UnknownBackend,
+    missing_driver,
 )
 
 __all__ = [
@@ -240,4 +241,5 @@ __all__ = [
     "ValueTaken",
     "VersionStale",
     "WriteConflict",
+    "missing_driver",
 ]

@@ -12,6 +12,16 @@ class StartFailure(PersistenceError):
     cure = "The service starts once that is mended."
 
 
+def missing_driver(key: str, error: ModuleNotFoundError, extra: str) -> StartFailure:
+    """What to say where a library is not installed; ``key``: of the configuration that needs it, ``extra``: that brings
+    it.
+    """
+    return StartFailure(
+        f"{key}: the driver {error.name} is missing. "
+        f"Run: make install DRIVERS=yes (or: pip install 'persistence-service[{extra}]')"
+    )
+
+
 class InvalidConfiguration(StartFailure):
     """The configuration has an unknown, missing or impossible key."""
 

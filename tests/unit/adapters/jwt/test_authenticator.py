@@ -195,6 +195,12 @@ async def test_a_file_without_keys_ends_the_start(tmp_path: Path, text: str):
         await JwtAuthenticator({"login": settings}, lambda _: None, SystemClock()).open()
 
 
+async def test_an_authority_that_cannot_be_read_ends_the_start():
+    settings = IssuerSettings(issuer=ISSUER, audience=AUDIENCE, jwks_url="https://login.example", ca_file="missing.pem")
+    with pytest.raises(InvalidConfiguration, match=r"auth\.issuers\.login\.ca_file: missing\.pem cannot be used"):
+        await JwtAuthenticator({"login": settings}, lambda _: None, SystemClock()).open()
+
+
 class Provider:
     """An identity provider's address with its keys; counts how often it was asked."""
 

@@ -172,7 +172,7 @@ def test_an_index_on_a_server_that_does_not_answer_is_a_warning(capsys, monkeypa
         ("URL", "https://me:quite-secret@there", "`url` names a user"),
         ("PASSWORD", "quite-secret", "`user` and `password` go together"),
         ("PREFIX", "Upper", "search.prefix"),
-        ("CA_FILE", "/no/such/file", "search.ca_file: /no/such/file: No such file"),
+        ("CA_FILE", "/no/such/file", "search.ca_file: /no/such/file cannot be used: No such file"),
     ],
 )
 def test_a_search_server_that_is_wrongly_described_is_a_failure(capsys, monkeypatch, key, value, said):
