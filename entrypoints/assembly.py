@@ -23,6 +23,7 @@ from entrypoints.http.body import Bodies
 from entrypoints.http.server import HttpServer, MakeApp
 from entrypoints.http.services import About, Services
 from entrypoints.http.tls import certificate_of
+from entrypoints.sections import AdminSettings, ServerSettings, WorkerSettings
 from entrypoints.settings import Settings
 from entrypoints.version import VERSION
 from ports.ambient import Clock, Observer
@@ -130,8 +131,16 @@ def build_admin_server(settings: Settings, services: Services) -> HttpServer | N
     return _listener(settings, services.observer, "admin", partial(create_app, services))
 
 
-def _listener(settings: Settings, observer: Observer, section: Literal["server", "admin"], app: MakeApp) -> HttpServer:
-    door, place = settings.server, settings.server if section == "server" else settings.admin
+def build_worker_server(settings: Settings, observer: Observer, app: MakeApp) -> HttpServer | None:
+    """The door of a worker that drains beside the instances; None where it does not listen."""
+    return None if settings.worker.port is None else _listener(settings, observer, "worker", app)
+
+
+def _listener(
+    settings: Settings, observer: Observer, section: Literal["server", "admin", "worker"], app: MakeApp
+) -> HttpServer:
+    door = settings.server
+    place: ServerSettings | AdminSettings | WorkerSettings = getattr(settings, section)
     return HttpServer(
         app,
         section=section,

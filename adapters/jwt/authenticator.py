@@ -16,6 +16,7 @@ from adapters.jwt.settings import IssuerSettings
 from domain.errors import Unauthenticated
 from domain.model.access import Principal, PrincipalKind
 from ports.ambient import Clock, Observer
+from ports.authenticator import Toll, no_toll
 
 LEEWAY_SECONDS = 30.0  # between two clocks
 MAX_CHARS = 8 * 1024
@@ -81,7 +82,7 @@ class JwtAuthenticator:
         """As the port says."""
         return len(credential) <= MAX_CHARS and _TOKEN.fullmatch(credential) is not None
 
-    async def principal(self, credential: str) -> Principal:
+    async def principal(self, credential: str, toll: Toll = no_toll) -> Principal:  # noqa: ARG002  # none is looked up
         """As the port says. Raises KeysUnreachable where the issuer's keys have never been read."""
         try:
             head = jwt.get_unverified_header(credential)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from domain.errors import Unauthenticated
 from domain.model.access import ANYBODY, Principal
-from ports.authenticator import Authenticator
+from ports.authenticator import Authenticator, Toll, no_toll
 
 
 class Access:
@@ -20,12 +20,12 @@ class Access:
         """Whether everybody may everything."""
         return not self._authenticators
 
-    async def principal(self, credential: str | None) -> Principal:
-        """Who shows this credential. Raises Unauthenticated, Unavailable."""
+    async def principal(self, credential: str | None, toll: Toll = no_toll) -> Principal:
+        """Who shows this credential, as the port says. Raises Unauthenticated, Unavailable, what ``toll`` raises."""
         if self.is_open:
             return ANYBODY
         if credential is not None:
             for authenticator in self._authenticators:
                 if authenticator.knows(credential):
-                    return await authenticator.principal(credential)
+                    return await authenticator.principal(credential, toll)
         raise Unauthenticated

@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 from domain.errors import KeysUnreachable, PersistenceError, Unauthenticated, UnexpectedFailure
 from domain.model.access import Principal
-from domain.model.api_keys import ApiKey, compare_with_nothing, key_text
+from domain.model.api_keys import API_KEYS, ApiKey, compare_with_nothing, key_text
 from domain.model.observations import KeyStoreLost, KeyStoreRegained
 from domain.services.api_keys import ApiKeys, KeyStore
 from domain.services.ending import ended
+from domain.services.key_locks import KeyLocks
 from ports.ambient import Clock, Observer
+from ports.authenticator import Toll, no_toll
 
 AHEAD_SECONDS = 2.0  # after which a key that is in use is looked up again, while nobody waits
 FRESH_SECONDS = 4.0  # after which whoever shows it waits for that: what is revoked elsewhere is refused by then
@@ -45,6 +47,7 @@ class KeyAuthenticator:
         self._lookups: dict[str, asyncio.Task[ApiKey | None]] = {}
         self._turns, self._guessing = asyncio.Semaphore(MAX_LOOKUPS), asyncio.Semaphore(MAX_GUESSES)
         self._guesses: set[str] = set()  # those of the look-ups
+        self._paying = KeyLocks()  # one caller an id: the others join the look-up that is paid for
         self._again_at = -inf  # monotonic: until then the store is left alone
         self._lost = False
         self._used: dict[str, datetime] = {}  # since the last note
@@ -53,12 +56,12 @@ class KeyAuthenticator:
         """As the port says."""
         return credential.startswith("ps_")
 
-    async def principal(self, credential: str) -> Principal:
+    async def principal(self, credential: str, toll: Toll = no_toll) -> Principal:
         """As the port says. Raises KeysUnreachable where only the store could tell, and it is away."""
         text = key_text(credential)
         if text is None:
             raise Unauthenticated
-        key, now = await self._current(text.key_id), self._clock.now()
+        key, now = await self._current(text.key_id, toll), self._clock.now()
         if key is None:
             compare_with_nothing(text)
             raise Unauthenticated
@@ -89,8 +92,8 @@ class KeyAuthenticator:
         """End the look-ups that are under way."""
         await ended(*self._lookups.values())
 
-    async def _current(self, key_id: str) -> ApiKey | None:
-        """The key as it is, or was. Raises KeysUnreachable."""
+    async def _current(self, key_id: str, toll: Toll) -> ApiKey | None:
+        """The key as it is, or was. Raises KeysUnreachable, what ``toll`` raises."""
         seen, now = self._seen(key_id), self._clock.monotonic()
         age = now - seen.at if seen else inf
         if seen and age < AHEAD_SECONDS:
@@ -100,7 +103,7 @@ class KeyAuthenticator:
                 self._lookup(key_id)
             return seen.key
         if now >= self._again_at:
-            lookup = self._lookup(key_id)
+            lookup = await self._paid(key_id, toll)
             await asyncio.wait((lookup,), timeout=WAIT_SECONDS)
             if lookup.done() and lookup.exception() is None:
                 return lookup.result()
@@ -109,6 +112,13 @@ class KeyAuthenticator:
         if seen and age < KNOWN_SECONDS:
             return seen.key
         raise KeysUnreachable(retry_after=REST_SECONDS)
+
+    async def _paid(self, key_id: str, toll: Toll) -> asyncio.Task[ApiKey | None]:
+        """A look-up that costs its caller something where the id may be made up, and nobody else has paid for it."""
+        async with self._paying.held(API_KEYS.name, [key_id]):
+            if key_id not in self._keys and key_id not in self._lookups:
+                await toll()
+            return self._lookup(key_id)
 
     def _seen(self, key_id: str) -> _Seen | None:
         for memory in (self._keys, self._strangers):

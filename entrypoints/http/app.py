@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 from aiohttp import web
 
@@ -19,10 +20,10 @@ from entrypoints.http.parameters import check_path
 from entrypoints.http.resource import Resource
 from entrypoints.http.route import Route
 from entrypoints.http.routes import ROUTES
-from entrypoints.http.services import Services
+from entrypoints.http.services import Doorway, Services
 from entrypoints.http.wire import body_of
 
-SERVICES = web.AppKey("services", Services)
+DOORWAY = web.AppKey("doorway", Doorway)
 CALL = web.RequestKey("call", Call)
 Bound = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ROWS = web.AppKey("rows", dict[Bound, Route])  # by what the router calls
@@ -37,9 +38,7 @@ def create_app(
 
     Raises UnknownCollection where a route's collection is not declared.
     """
-    app = web.Application(middlewares=[serve])
-    app[SERVICES] = services
-    app[ROWS] = {}
+    app = guarded_app(services)
     app[DESCRIPTION] = body_of(document(services.about.version))
     resources = {
         collection.name: Resource(collection, former.get(collection.name, {}))
@@ -50,16 +49,39 @@ def create_app(
             continue
         if route.collection is not None:
             services.registry.collection(route.collection)
-        _add(app, route, resources)
+        bind(app, route, partial(_equip, services, resources, route))
     return app
+
+
+def guarded_app(doorway: Doorway) -> web.Application:
+    """An application whose every request comes by the door; ``bind`` gives it addresses."""
+    app = web.Application(middlewares=[serve])
+    app[DOORWAY] = doorway
+    app[ROWS] = {}
+    return app
+
+
+def bind(app: web.Application, route: Route, equip: Callable[[Call], None] = lambda _: None) -> None:
+    """Have a route answer; ``equip``: gives a call what its handler takes from it."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        check_path(request)
+        equip(request[CALL])
+        return await route.handler(request[CALL])
+
+    app[ROWS][handle] = route
+    if route.method == "GET":
+        app.router.add_get(route.pattern, handle)  # HEAD too
+    else:
+        app.router.add_route(route.method, route.pattern, handle)
 
 
 @web.middleware
 async def serve(request: web.Request, handler: Bound) -> web.StreamResponse:
     """Everything that all requests share: an id, a trace, the door, errors as problem documents, one observation."""
-    services, route = request.app[SERVICES], request.app[ROWS].get(request.match_info.handler)
-    call = request[CALL] = Call(request, services)
-    begun = services.clock.monotonic()
+    doorway, route = request.app[DOORWAY], request.app[ROWS].get(request.match_info.handler)
+    call = request[CALL] = Call(request, doorway)
+    begun = doorway.clock.monotonic()
     try:
         if route is not None:
             call.endpoint = route.template
@@ -68,7 +90,7 @@ async def serve(request: web.Request, handler: Bound) -> web.StreamResponse:
     except Exception as error:  # the outermost net: whatever it is becomes an answer or ends the connection
         response = problem_response(error, call) if call.stream is None else _cut(call, call.stream, error)
     finally:
-        services.bodies.release(call)
+        doorway.bodies.release(call)
     if call.stream is None:
         for name, value in common_headers(call).items():
             response.headers.setdefault(name, value)
@@ -77,26 +99,16 @@ async def serve(request: web.Request, handler: Bound) -> web.StreamResponse:
         response.headers[CACHED] = call.lookup.outcome
     if not request.content.is_eof():  # an answer before the body was read: what follows is no request
         response.force_close()
-    _observe(call, response, services.clock.monotonic() - begun)
+    _observe(call, response, doorway.clock.monotonic() - begun)
     if route is not None and route.is_audited and call.is_admitted:
         _audit(call, route, response)
     return response
 
 
-def _add(app: web.Application, route: Route, resources: Mapping[str, Resource]) -> None:
-    async def handle(request: web.Request) -> web.StreamResponse:
-        call = request[CALL]
-        check_path(request)
-        call.resources = resources
-        if route.collection is not None:
-            call.resource = resources[route.collection]
-        return await route.handler(call)
-
-    app[ROWS][handle] = route
-    if route.method == "GET":
-        app.router.add_get(route.pattern, handle)  # HEAD too
-    else:
-        app.router.add_route(route.method, route.pattern, handle)
+def _equip(services: Services, resources: Mapping[str, Resource], route: Route, call: Call) -> None:
+    call.services, call.resources = services, resources
+    if route.collection is not None:
+        call.resource = resources[route.collection]
 
 
 def _cut(call: Call, response: web.StreamResponse, error: Exception) -> web.StreamResponse:
@@ -112,7 +124,7 @@ def _cut(call: Call, response: web.StreamResponse, error: Exception) -> web.Stre
 def _observe(call: Call, response: web.StreamResponse, seconds: float) -> None:
     request = call.request
     told = request.query if request.query_string and call.is_admitted else {}  # filters say whose records are shown
-    call.services.observer(
+    call.doorway.observer(
         RequestServed(
             method=request.method,
             endpoint=call.endpoint,
@@ -130,7 +142,7 @@ def _observe(call: Call, response: web.StreamResponse, seconds: float) -> None:
 
 def _audit(call: Call, route: Route, response: web.StreamResponse) -> None:
     """Who did what, or was kept from it."""
-    call.services.observer(
+    call.doorway.observer(
         AdministratorActed(
             action=f"{route.handler.__module__.rpartition('.')[2]}.{route.handler.__name__}",
             subject=(call.subject or call.request.rel_url.raw_path_qs)[:500],

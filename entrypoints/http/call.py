@@ -13,7 +13,7 @@ from domain.model.tracing import CURRENT, Trace
 from domain.services.caching import Lookup
 from entrypoints.http.deprecations import Deprecation
 from entrypoints.http.resource import Resource
-from entrypoints.http.services import Services
+from entrypoints.http.services import Doorway, Services
 from ports.ambient import Ids
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:@/+=-]{1,128}", re.ASCII)
@@ -32,6 +32,7 @@ class Call:
         "accepted",
         "address",
         "deprecated",
+        "doorway",
         "endpoint",
         "error",
         "headers",
@@ -49,18 +50,19 @@ class Call:
         "trace",
     )
 
+    services: Services  # of the API's routes
     resources: Mapping[str, Resource]  # by collection name
     resource: Resource  # of the route's collection; system routes have none
 
-    def __init__(self, request: web.Request, services: Services) -> None:
+    def __init__(self, request: web.Request, doorway: Doorway) -> None:
         headers = request.headers
         self.request = request
-        self.services = services
+        self.doorway = doorway
         self.endpoint = UNMATCHED  # route template
-        self.request_id = request_id_of(headers.get("X-Request-Id"), services)
-        self.trace = trace_of(headers.get("traceparent"), headers.getall("tracestate", ()), services.ids)
+        self.request_id = request_id_of(headers.get("X-Request-Id"), doorway.ids)
+        self.trace = trace_of(headers.get("traceparent"), headers.getall("tracestate", ()), doorway.ids)
         CURRENT.set(self.trace)
-        self.address = services.limiting.proxies.client_of(request)
+        self.address = doorway.limiting.proxies.client_of(request)
         self.principal: Principal = NOBODY  # until the door has let them in
         self.deprecated: list[Deprecation] = []  # that the request uses
         self.held = 0  # body bytes in memory that count against the door's bound
@@ -99,11 +101,11 @@ def wants_fresh(controls: Iterable[str]) -> bool:
     return not directives.isdisjoint(_FRESH)
 
 
-def request_id_of(sent: str | None, services: Services) -> str:
+def request_id_of(sent: str | None, ids: Ids) -> str:
     """The caller's own id where it is harmless, else a fresh one."""
     if sent is not None and _REQUEST_ID.fullmatch(sent):
         return sent
-    return services.ids.request_id()
+    return ids.request_id()
 
 
 def trace_of(sent: str | None, states: Sequence[str], ids: Ids) -> Trace:

@@ -9,9 +9,8 @@ from aiohttp import web
 from domain.errors import CredentialInAddress, MissingScope, Unauthenticated
 from domain.model.access import Principal, Right, scope_of
 from domain.model.built_in import BUILT_IN
-from domain.services.access import Access
 from entrypoints.http.call import Call
-from entrypoints.http.quota import count, count_stranger
+from entrypoints.http.quota import Stranger, count
 from entrypoints.http.route import Route
 
 KEY_HEADER = "X-API-Key"
@@ -25,15 +24,13 @@ _KEY = re.compile(r"ps(?:_|%5f)[a-z2-7]{16}(?:\.|%2e)", re.IGNORECASE)
 async def admit(call: Call, route: Route | None) -> None:
     """Let a caller in who may do what a route is for; an unknown address is answered only to those who are known.
 
-    Raises Unauthenticated, CredentialInAddress, MissingScope, Unavailable.
+    Who shows nothing that is known here counts before a look-up is spent on them (decision 0023).
+
+    Raises Unauthenticated, CredentialInAddress, MissingScope, QuotaExceeded, Unavailable.
     """
     if route is not None and route.is_open:
         return
-    try:
-        call.principal = await who_asks(call.request, call.services.credentials.access)
-    except (Unauthenticated, CredentialInAddress):
-        await count_stranger(call)
-        raise
+    call.principal = await _who_asks(call)
     await count(call, route)
     if route is None or route.right is None:
         return
@@ -47,19 +44,12 @@ async def admit(call: Call, route: Route | None) -> None:
         require(call, route.right, route.also)
 
 
-async def who_asks(request: web.Request, access: Access) -> Principal:
-    """The caller, by what they show. Raises Unauthenticated, CredentialInAddress, Unavailable."""
-    if not access.is_open and _tells_a_credential(request):
-        raise CredentialInAddress
-    return await access.principal(_credential(request))
-
-
 async def let_go_on(call: Call) -> None:
     """Ask again of a request that may last for ever: a key is revoked meanwhile, a token expires.
 
     Raises Unauthenticated, Unavailable.
     """
-    await call.services.credentials.access.principal(_credential(call.request))
+    await call.doorway.credentials.access.principal(_credential(call.request))
 
 
 def require(call: Call, right: Right, collection: str | None = None) -> None:
@@ -73,6 +63,18 @@ def refusal(right: Right, collection: str | None = None) -> MissingScope:
     scope = scope_of(right, collection if collection in _NAMES else None)
     every = f", or `{right}` for every collection" if ":" in scope else ""
     return MissingScope(f"This needs the scope `{scope}`{every}.", scope=scope)
+
+
+async def _who_asks(call: Call) -> Principal:
+    access, stranger = call.doorway.credentials.access, Stranger(call)
+    try:
+        if not access.is_open and _tells_a_credential(call.request):
+            raise CredentialInAddress
+        return await access.principal(_credential(call.request), stranger.count)
+    except (Unauthenticated, CredentialInAddress):
+        await stranger.count()
+        stranger.tell()
+        raise
 
 
 def _tells_a_credential(request: web.Request) -> bool:

@@ -65,16 +65,6 @@ def problem_response(error: Exception, call: Call) -> web.Response:
     return response
 
 
-def stranger_problem(problem: PersistenceError) -> web.Response:
-    """The answer to who is not let in, where a request has no ``Call``."""
-    status = status_of(type(problem))
-    document = summary(problem) | {"status": status, "cure": type(problem).cure}
-    headers = {"Content-Type": PROBLEM, "WWW-Authenticate": CHALLENGE}
-    response = web.Response(status=status, body=body_of(document), headers=headers)
-    response.force_close()
-    return response
-
-
 def protocol_problem(status: int) -> web.Response:
     """The answer to bytes that are no request (400), or to a fault outside of every handler."""
     broken = errors.InvalidRequest(
@@ -141,7 +131,7 @@ def _as_problem(error: Exception, call: Call) -> PersistenceError:
 def report_failure(error: BaseException, call: Call) -> None:
     """Tell the log, with the traceback that no caller sees."""
     text = "".join(traceback.format_exception(error))
-    call.services.observer(
+    call.doorway.observer(
         RequestFailed(
             method=call.request.method,
             endpoint=call.endpoint,

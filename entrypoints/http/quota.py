@@ -20,12 +20,28 @@ _ASKING = ("session_id", "session_id__eq", "session_id__in")  # by what a list i
 async def count(call: Call, route: Route | None) -> None:
     """Count a request of a caller who is known, unless it is a batch. Raises QuotaExceeded."""
     if route is None or not (route.is_open or route.template.endswith(_BATCH)):
-        _tell(call, await call.services.limiting.quotas.count(call.principal, _session_of(call)))
+        _tell(call, await call.doorway.limiting.quotas.count(call.principal, _session_of(call)))
 
 
-async def count_stranger(call: Call) -> None:
-    """Count a request without a valid credential. Raises QuotaExceeded."""
-    _tell(call, await call.services.limiting.quotas.count_stranger(call.address))
+class Stranger:
+    """Whoever asks, until it is known who that is: counts once, be it before a look-up or when they are refused."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._is_counted = False
+        self._left: Allowance | None = None
+
+    async def count(self) -> None:
+        """Count the request, unless it is counted. Raises QuotaExceeded."""
+        if not self._is_counted:
+            self._is_counted = True
+            self._left = await self._call.doorway.limiting.quotas.count_stranger(self._call.address)
+            if self._left is not None and self._left.is_used_up:
+                _tell(self._call, self._left)
+
+    def tell(self) -> None:
+        """Say what is left to them, when they are refused: whoever turns out to be known has quotas of their own."""
+        _tell(self._call, self._left)
 
 
 def _tell(call: Call, left: Allowance | None) -> None:

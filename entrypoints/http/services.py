@@ -1,4 +1,4 @@
-"""What the HTTP door stands on: the services, in one value that the container fills."""
+"""What the HTTP door stands on, and the services behind it, in one value that the container fills."""
 
 from __future__ import annotations
 
@@ -46,11 +46,21 @@ class About:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
-    """Everything a handler may call."""
+class Doorway:
+    """What every listener needs, whatever is behind it: who asks, how often they may, and who is told."""
 
     credentials: Credentials
     limiting: Limiting
+    observer: Observer
+    clock: Clock
+    ids: Ids
+    bodies: Bodies = field(default_factory=Bodies)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services(Doorway):
+    """Everything a handler may call."""
+
     backends: Backends
     registry: StorageBackendRegistry
     buffer: BufferManager
@@ -67,9 +77,5 @@ class Services:
     cache: CachedReads
     searching: Searching
     encryption: Encryption
-    observer: Observer
-    clock: Clock
-    ids: Ids
     about: About
     render_metrics: RenderMetrics
-    bodies: Bodies = field(default_factory=Bodies)

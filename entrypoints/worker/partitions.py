@@ -13,14 +13,16 @@ from adapters.telemetry.logs import ForeignLogs
 from domain.errors import BackendUnavailable, InvalidConfiguration
 from domain.services.gate import Gate
 from domain.services.partition_worker import DrainedPartition, PartitionWorker
-from entrypoints.assembly import build_lanes
+from entrypoints.assembly import build_lanes, build_worker_server
 from entrypoints.container import Container
 from entrypoints.http.server import HttpServer
+from entrypoints.http.services import Doorway
 from entrypoints.http.worker_probes import Probes
 from entrypoints.lifespan import opened, report_absent
 from entrypoints.process import reload_on_hangup
 from entrypoints.settings import Settings
 from entrypoints.shared_buffer import SharedBuffering
+from ports.resource import Resource
 
 _NO_INTAKE = 0  # the partition that a worker would append to, which it never does
 
@@ -41,7 +43,7 @@ async def drain(
     stop.listen()
     worker = build_worker(container)
     doors = build_doors(container, worker)
-    known = [container.credentials()] if doors else []
+    known: list[Resource] = [container.credentials(), container.limiting()] if doors else []
     stores = (container.state(), container.backends(), container.journal())
     async with opened(container.tracing(), *doors, *known, *stores):
         report_absent(container)
@@ -91,12 +93,16 @@ def build_worker(container: Container) -> PartitionWorker:
 
 def build_doors(container: Container, worker: PartitionWorker) -> list[HttpServer]:
     """Where it answers for itself: one address, or none."""
-    told = container.settings().worker
-    if told.port is None:
-        return []
-    access = container.credentials().access
-    probes = Probes(worker, container.registry(), container.observer(), container.metrics().render, access)
-    return [HttpServer(probes.app, host=told.host, port=told.port, section="worker")]
+    doorway = Doorway(
+        credentials=container.credentials(),
+        limiting=container.limiting(),
+        observer=container.observer(),
+        clock=container.clock(),
+        ids=container.ids(),
+    )
+    probes = Probes(worker, container.registry(), doorway, container.metrics().render)
+    server = build_worker_server(container.settings(), container.observer(), probes.app)
+    return [] if server is None else [server]
 
 
 def run(settings: Settings, announce: Callable[[], None], reread: Callable[[], Settings], *, burst: bool) -> int:

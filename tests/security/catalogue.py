@@ -14,7 +14,7 @@ FILES, SENSITIVE, IDEMPOTENCY = f"{HTTP}/test_files.py", f"{HTTP}/test_sensitive
 E2E_ACCESS, ENCRYPTION = "e2e/test_access.py", "e2e/test_encryption.py"
 API_KEYS, SEALING = "unit/domain/services/test_api_keys.py", "unit/domain/services/test_sealing.py"
 TOKENS, AES = "unit/adapters/jwt/test_authenticator.py", "unit/adapters/keyring/test_aes.py"
-SECRETS = "unit/entrypoints/test_secret_rules.py"
+SECRETS, PROBES = "unit/entrypoints/test_secret_rules.py", "unit/entrypoints/http/test_worker_probes.py"
 MATRIX = f"{E2E_ACCESS}::test_every_operation_is_refused_without_a_key_and_by_another_scope_and_let_in_by_its_own"
 
 
@@ -84,6 +84,8 @@ ATTEMPTS = {
             f"{ACCESS}::test_what_is_no_credential_lets_nobody_in",
             f"{KEYS}::test_only_a_digest_of_a_key_is_stored",
             f"{API_KEYS}::test_a_flood_of_guesses_is_bounded_and_holds_no_known_key_up",
+            f"{QUOTAS}::test_a_made_up_id_costs_its_address_before_the_store_of_the_keys_is_asked",
+            f"{QUOTAS}::test_a_flood_of_made_up_ids_from_one_address_keeps_no_new_key_of_another_out",
         ),
         "times are not compared by a test: they are never asserted here",
     ),
@@ -207,6 +209,7 @@ ATTEMPTS = {
             f"{QUOTAS}::test_questions_about_one_session_are_few",
             f"{QUOTAS}::test_a_session_is_one_however_it_is_named",
             f"{QUOTAS}::test_who_guesses_keys_is_stopped_and_a_good_key_from_there_is_not",
+            f"{PROBES}::test_guesses_are_counted_and_stopped",
             "contract/test_rate_limiter.py::test_in_no_stretch_of_time_are_there_more_than_the_limit",
             "contract/test_rate_limiter.py::test_two_instances_count_together",
         ),
@@ -259,7 +262,10 @@ ATTEMPTS = {
     "S32": Attempt(
         "metrics, documentation and the system's addresses from the public side",
         "404 where `[admin] port` gives operators a listener of their own; a key everywhere",
-        ("e2e/test_admin_listener.py::test_the_public_listener_has_nothing_for_operators_and_theirs_has_everything",),
+        (
+            "e2e/test_admin_listener.py::test_the_public_listener_has_nothing_for_operators_and_theirs_has_everything",
+            f"{PROBES}::test_each_address_asks_for_the_right_that_it_asks_for_in_the_api",
+        ),
     ),
     "S33": Attempt(
         "making it fail, to learn from its errors",
@@ -267,7 +273,7 @@ ATTEMPTS = {
         (
             f"{HTTP}/test_system.py::test_a_bug_is_a_500_that_tells_nothing_and_a_traceback_in_the_log",
             f"{SERVER}::test_every_answer_says_what_nobody_shall_make_of_it",
-            "unit/entrypoints/http/test_worker_probes.py::test_every_answer_says_what_nobody_shall_make_of_it",
+            f"{PROBES}::test_every_answer_says_what_nobody_shall_make_of_it",
         ),
     ),
     "S34": Attempt(
@@ -277,6 +283,7 @@ ATTEMPTS = {
             f"{TLS}::test_tls_1_2_is_refused_unless_it_is_asked_for",
             f"{TLS}::test_clear_text_gets_no_answer",
             f"{TLS}::test_half_a_renewal_serves_nobody_and_is_told_once",
+            f"{PROBES}::test_it_speaks_tls_where_the_service_does",
             "integration/mysql/test_tls.py::test_the_certificate_of_another_host_is_refused",
             "integration/postgres/test_start.py"
             "::test_tls_is_used_where_the_certificate_names_the_host_and_refused_where_it_does_not",

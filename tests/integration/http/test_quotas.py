@@ -2,16 +2,55 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
+import aiohttp
 import pytest
 
+from adapters.memory.backend import MemoryBackend
+from domain.model.api_keys import API_KEYS
+from domain.services import key_authenticator
 from entrypoints.http.body import Bodies
 from entrypoints.sections import QuotaSettings
 from tests.integration.http.running import API, Running, running, task
 
 TASKS, SESSIONS = f"{API}/tasks", f"{API}/sessions"
 POLICY = QuotaSettings(anonymous_per_minute=5, key_per_minute=8, session_queries_per_minute=3)
+
+
+class Asked(MemoryBackend):
+    """A backend that counts how often it is asked for a key, and answers when it shall."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.of_keys = 0
+        self.asked, self.answers = asyncio.Event(), asyncio.Event()
+        self.answers.set()
+
+    async def read(self, collection: Any, key: str) -> Any:
+        if collection.name == API_KEYS.name:
+            self.of_keys += 1
+            self.asked.set()
+            await self.answers.wait()
+        return await super().read(collection, key)
+
+
+def made_up(number: int) -> dict[str, str]:
+    """A key of the right form that nobody has."""
+    digits = "".join("abcdefghij"[int(digit)] for digit in f"{number:03}")
+    return {"X-API-Key": f"ps_{'a' * 13}{digits}.{'x' * 43}"}
+
+
+@asynccontextmanager
+async def elsewhere(service: Running) -> AsyncIterator[aiohttp.ClientSession]:
+    """A client at another address."""
+    connector = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0))
+    async with aiohttp.ClientSession(service.server.url, connector=connector) as client:
+        yield client
 
 
 @pytest.fixture
@@ -71,10 +110,65 @@ async def test_what_is_no_id_of_a_session_is_not_counted_as_one(metered: Running
 
 async def test_who_guesses_keys_is_stopped_and_a_good_key_from_there_is_not(metered: Running) -> None:
     reader = await metered.key("read")
+    assert (await metered.get(TASKS, headers=reader))[0] == 200  # its first look-up counts for the address, too
     statuses = [(await metered.get(TASKS, headers={"X-API-Key": f"ps_guess.{n}"}))[0] for n in range(7)]
-    assert statuses == [401] * 5 + [429] * 2
+    assert statuses == [401] * 4 + [429] * 3
     assert (await metered.get("/nowhere"))[0] == 429
     assert (await metered.get(TASKS, headers=reader))[0] == 200
+
+
+async def test_a_made_up_id_costs_its_address_before_the_store_of_the_keys_is_asked() -> None:
+    store = Asked()
+    async with running(auth="keys", quotas=POLICY, backend=store) as service:
+        reader = await service.key("read")
+        assert (await service.get(TASKS, headers=reader))[0] == 200
+        store.of_keys = 0
+        answers = [await service.get(TASKS, headers=made_up(number)) for number in range(12)]
+        assert [status for status, _, _ in answers] == [401] * 4 + [429] * 8
+        assert store.of_keys == 4
+        assert answers[-1][2].headers["RateLimit"].startswith('"address";r=0;t=')
+        assert (await service.get(TASKS, headers=reader))[0] == 200
+        assert (await service.get(TASKS, headers=await service.key("read")))[
+            0
+        ] == 429  # nobody can tell it from a guess
+
+
+async def test_a_flood_of_made_up_ids_from_one_address_keeps_no_new_key_of_another_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(key_authenticator, "MAX_WAITING", 10)
+    store = Asked()
+    async with running(auth="keys", quotas=POLICY, backend=store) as service, elsewhere(service) as other:
+        reader = await service.key("read")
+        store.answers.clear()
+        flood = [asyncio.create_task(service.get(TASKS, headers=made_up(number))) for number in range(30)]
+        for answer in itertools.islice(asyncio.as_completed(flood), 25):
+            assert (await answer)[0] == 429
+        good = asyncio.create_task(other.get(TASKS, headers=reader))
+        store.answers.set()
+        assert (await good).status == 200
+        assert sorted([(await each)[0] for each in flood]) == [401] * 5 + [429] * 25
+
+
+async def test_many_who_show_one_new_key_at_once_pay_for_one_look_up() -> None:
+    store = Asked()
+    async with running(auth="keys", quotas=POLICY, backend=store) as service:
+        writer = await service.key("write")
+        store.of_keys = 0
+        store.answers.clear()
+        batches = [
+            asyncio.create_task(
+                service.ask("POST", f"{TASKS}/batch", json={"tasks": [task(f"t{number}")]}, headers=writer)
+            )
+            for number in range(20)
+        ]
+        await store.asked.wait()
+        store.answers.set()
+        answers = await asyncio.gather(*batches)
+        assert {status for status, _, _ in answers} == {202}
+        assert all("RateLimit" not in response.headers for _, _, response in answers)
+        assert store.of_keys == 1
+        assert (await service.get(TASKS))[2].headers["RateLimit"].startswith('"address";r=3;t=')
 
 
 async def test_an_unknown_address_counts_too(metered: Running) -> None:
