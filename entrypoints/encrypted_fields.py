@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from adapters.keyring.key_file import OTHERS
 from domain.errors import InvalidConfiguration
 from domain.model.collections import Collection, Field, FieldType
-from entrypoints.decoding import Tree
 
 _TEXTS = (FieldType.TEXT, FieldType.EMAIL, FieldType.OBJECT)
 _CURE = "make a file of keys with `persistence keyring create FILE`, and name it as `file` in [keyring]"
@@ -26,19 +23,6 @@ def check_encrypted(collection: Collection, names: Sequence[str], *, searched: b
         raise InvalidConfiguration(f"collections.{collection.name}.encrypted: a field is named twice.")
     if names and not has_keys:
         raise InvalidConfiguration(f"collections.{collection.name}.encrypted: there is no key to encrypt by; {_CURE}.")
-
-
-def check_private(tree: Tree, file: str) -> None:
-    """Keys may stand in a configuration that only its owner can read. Raises InvalidConfiguration."""
-    keyring = tree.get("keyring")
-    if not isinstance(keyring, dict) or not (keyring.get("keys") or keyring.get("index_key")):
-        return
-    mode = Path(file).stat().st_mode & 0o777
-    if mode & OTHERS:
-        raise InvalidConfiguration(
-            f"keyring: {file} has keys in it, and can be read by others than its owner (mode {mode:o}); `chmod 600` "
-            "it, or put them into a file of their own (`file`)."
-        )
 
 
 def _reason(collection: Collection, field: Field | None, *, searched: bool) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from domain.errors import InvalidConfiguration
-from domain.model.secret import Secret
+from domain.model.secret import Secret, exposure
 
 if TYPE_CHECKING:
     from entrypoints.decoding import Tree
@@ -19,28 +18,26 @@ _KNOWN = frozenset(
     {"", "admin", "changeme", "default", "guest", "minioadmin", "mysql", "opensearch", "password", "persistence"}
     | {"postgres", "redis", "root", "secret", "test", "123456", "12345678", "changeit", "letmein"}
 )
+_ALWAYS = "keyring."
 _NAMES = (".user",)  # masked beside their passwords, but no secrets: OpenSearch calls its first one admin
 
 
 def check_secrets(settings: Settings, file: Path) -> None:
-    """Where callers have to authenticate, what the service itself shows to others must be worth it.
+    """Keys of encrypted fields are for nobody else, nor is any secret where callers have to authenticate.
 
     ``file``: of the configuration, which need not be there. Raises InvalidConfiguration that names the key.
     """
-    if settings.auth.mode == "off":
-        return
-    text = file.read_text(encoding="utf-8") if _is_open_to_all(file) else ""
+    found = _exposure(file)
+    text = file.read_text(encoding="utf-8") if found else ""
+    is_asking = settings.auth.mode != "off"
     for key, secret in secrets_of(settings):
         password = _password_of(secret)
-        if password is None or key.endswith(_NAMES):
+        if password is None or key.endswith(_NAMES) or not (is_asking or key.startswith(_ALWAYS)):
             continue
         if password.lower() in _KNOWN:
             raise InvalidConfiguration(f"{key}: everybody knows this secret. Choose one of chance, there and here.")
         if secret and secret in text:
-            raise InvalidConfiguration(
-                f"{key}: every user of this machine may read {file}. `chmod 600 {file}`, or set the key by the "
-                "environment."
-            )
+            raise InvalidConfiguration(f"{key}: {found}, or set the key by the environment.")
 
 
 def secrets_of(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -67,8 +64,9 @@ def _password_of(secret: str) -> str | None:
         return secret
 
 
-def _is_open_to_all(file: Path) -> bool:
+def _exposure(file: Path) -> str:
     try:
-        return bool(stat.S_IMODE(file.stat().st_mode) & stat.S_IROTH)
+        status = file.stat()
     except OSError:
-        return False
+        return ""
+    return exposure(file, status.st_uid, status.st_mode)

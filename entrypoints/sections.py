@@ -168,7 +168,7 @@ class CollectionSettings(Section, frozen=True, kw_only=True):
 class KeyringSettings(Section, frozen=True, kw_only=True):
     """What fields are encrypted by: a file of keys, or keys of the environment."""
 
-    file: str = ""  # which only its owner can read
+    file: str = ""  # that is open to nobody but its owner
     active: str = ""  # id of the key that encrypts; this one and the rest where no file is named
     keys: dict[Annotated[str, msgspec.Meta(pattern=f"^{KEY_ID}$")], Secret] = {}  # base64 of 32 bytes, by id
     index_key: Secret | None = None  # the same; equal values are found by it

@@ -21,7 +21,6 @@ from domain.model.policies import BufferPolicy
 from domain.model.secret import Secret
 from entrypoints.backend_types import backend_type
 from entrypoints.decoding import PREFIX, Sources, Tree, decode
-from entrypoints.encrypted_fields import check_private
 from entrypoints.secret_rules import check_secrets
 from entrypoints.sections import (
     MAIN,
@@ -212,7 +211,6 @@ def load_settings(
     Raises InvalidConfiguration naming the key, UnknownBackend.
     """
     tree, file = _read_file(config)
-    check_private(tree, file)
     tree.setdefault("backends", {MAIN: {"type": "sqlite"}})
     variables = {_path_of(name): value for name, value in environ.items() if name.startswith(PREFIX)}
     for path, value in variables.items():

@@ -12,8 +12,8 @@ import msgspec
 
 from adapters.keyring.keys import KEY_BYTES, Keys, keys_of
 from domain.errors import InvalidConfiguration
+from domain.model.secret import exposure
 
-OTHERS = 0o077  # rights of a file's group, and of everybody
 _HEAD = "# Keys of the persistence service. Who has them can read what it encrypts; who loses them cannot.\n"
 
 
@@ -24,7 +24,7 @@ class _Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def read_keys(path: Path) -> Keys:
-    """The keys in a file that nobody but its owner can read. Raises InvalidConfiguration, naming the file."""
+    """The keys in a file that is open to no others (``exposure``). Raises InvalidConfiguration, naming the file."""
     content = _read(path)
     return keys_of(content.keys, content.active, content.index_key, f"keyring.file: {path}")
 
@@ -64,11 +64,9 @@ def _read(path: Path) -> _Content:
     place = f"keyring.file: {path}"
     try:
         with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode & 0o777
-            if mode & OTHERS:
-                raise InvalidConfiguration(
-                    f"{place} can be read by others than its owner (mode {mode:o}); `chmod 600` it."
-                )
+            status = os.fstat(file.fileno())
+            if found := exposure(path, status.st_uid, status.st_mode):
+                raise InvalidConfiguration(f"keyring.file: {found}.")
             return msgspec.convert(tomllib.loads(file.read().decode()), _Content)
     except OSError as error:
         raise InvalidConfiguration(

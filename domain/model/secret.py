@@ -1,8 +1,10 @@
-"""Passwords and keys on their way from the configuration to a driver."""
+"""Passwords and keys on their way from the configuration to a driver, and the files that they stand in."""
 
 from __future__ import annotations
 
 import hmac
+import stat
+from pathlib import Path
 
 
 class Secret:
@@ -24,3 +26,16 @@ class Secret:
 
     def __repr__(self) -> str:
         return "********"
+
+
+def exposure(path: Path, owner: int, mode: int) -> str:
+    """What is wrong with the rights of a file of secrets, and the cure; empty where nothing is.
+
+    ``owner``: its user id, ``mode``: its rights, as ``os.fstat`` tells both. Nobody but the owner has any; a group may
+    read what root owns, since Kubernetes hands a secret so to a service that is not root (``fsGroup``). It is the rule
+    of PostgreSQL for private keys (its documentation, "Secure TCP/IP Connections with SSL").
+    """
+    forbidden = stat.S_IRWXO | (stat.S_IWGRP | stat.S_IXGRP if owner == 0 else stat.S_IRWXG)
+    if not mode & forbidden:
+        return ""
+    return f"{path} is open to others than its owner (mode {stat.S_IMODE(mode):o}); `chmod 600 {path}`"

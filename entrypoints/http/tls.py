@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
-import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import msgspec
 
 from domain.errors import InvalidConfiguration
 from domain.model.observations import CertificateRefused, CertificateRenewed
+from domain.model.secret import exposure
 from domain.services.ending import ended
 from entrypoints.sections import ServerSettings
 from ports.ambient import Observer
@@ -140,11 +141,9 @@ def _readable(path: Path) -> None:
 
 def _secret(path: Path) -> None:
     with path.open("rb") as file:
-        mode = stat.S_IMODE(Path(f"/proc/self/fd/{file.fileno()}").stat().st_mode)
-    if mode & stat.S_IRWXO:
-        raise InvalidConfiguration(
-            f"server.tls_key: every user of this machine may read {path} (mode {mode:04o}); `chmod 600 {path}` first."
-        )
+        status = os.fstat(file.fileno())
+    if found := exposure(path, status.st_uid, status.st_mode):
+        raise InvalidConfiguration(f"server.tls_key: {found}.")
 
 
 def _no_password() -> str:

@@ -403,5 +403,5 @@ def test_keys_that_others_can_read_end_the_start(tmp_path) -> None:
     configure(tmp_path).chmod(0o644)
     ended = run(tmp_path, "serve", "--port", "0")
     assert ended.returncode == 78
-    assert "can be read by others than its owner (mode 644); `chmod 600` it." in ended.stderr
+    assert "is open to others than its owner (mode 644); `chmod 600 " in ended.stderr
     assert not (tmp_path / "data").exists()

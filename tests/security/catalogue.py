@@ -354,14 +354,15 @@ ATTEMPTS = {
     "S42": Attempt("fences that are guessed", "there are no leases yet", (), "leases come with recovery by many"),
     "S43": Attempt("claim tokens of others", "there are no leases yet", (), "leases come with recovery by many"),
     "S44": Attempt(
-        "default and empty passwords, short secrets, keys and configurations that everybody may read",
+        "default and empty passwords, short secrets, keys and configurations that others may read",
         "exit 78, naming the key and never its value",
         (
             f"{SECRETS}::test_a_secret_that_everybody_knows_is_refused",
-            f"{SECRETS}::test_secrets_in_a_file_that_everybody_may_read_are_refused",
+            f"{SECRETS}::test_secrets_in_a_file_that_is_open_to_others_are_refused",
             "e2e/test_tokens.py::test_a_secret_that_could_be_guessed_ends_the_start",
             f"{TLS}::test_files_that_cannot_be_used_end_the_start_with_a_sentence",
             f"{ENCRYPTION}::test_keys_that_others_can_read_end_the_start",
+            "unit/domain/model/test_secret.py::test_nobody_but_the_owner_has_rights_to_a_file_of_secrets",
         ),
     ),
     "S45": Attempt(

@@ -186,7 +186,7 @@ def no_certificate(place: Place) -> None:
     ("fault", "sentence"),
     [
         (unreadable, "server.tls_certificate: .*server.pem cannot be read: No such file"),
-        (open_to_all, "server.tls_key: every user of this machine may read .*chmod 600"),
+        (open_to_all, "server.tls_key: .* is open to others than its owner .*chmod 600"),
         (not_a_pair, "server.tls_certificate, server.tls_key: .* are no certificate and its key"),
         (no_certificate, "are no certificate and its key, both as PEM"),
     ],

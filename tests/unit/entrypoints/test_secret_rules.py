@@ -49,18 +49,18 @@ def test_an_empty_secret_is_refused(tmp_path: Path):
         load(tmp_path, ASKING + '[cache]\nurl = "redis://cache.example"\npassword = ""\n')
 
 
-@pytest.mark.parametrize("mode", [0o644, 0o604, 0o666])
-def test_secrets_in_a_file_that_everybody_may_read_are_refused(tmp_path: Path, mode: int):
+@pytest.mark.parametrize("mode", [0o644, 0o604, 0o666, 0o660])
+def test_secrets_in_a_file_that_is_open_to_others_are_refused(tmp_path: Path, mode: int):
     text = ASKING + DATABASE.format(user="someone", secret=SOUND)
-    with pytest.raises(InvalidConfiguration, match=r"backends\.main\.dsn: every user .*`chmod 600 ") as found:
+    with pytest.raises(InvalidConfiguration, match=r"backends\.main\.dsn: .* is open to others .*`chmod 600 ") as found:
         load(tmp_path, text, mode)
     assert SOUND not in found.value.detail
-    assert load(tmp_path, text, 0o640).auth.mode == "keys"
+    assert load(tmp_path, text, 0o600).auth.mode == "keys"
 
 
 def test_a_file_without_secrets_may_be_read_by_everybody(tmp_path: Path):
     text = ASKING + '[backends.main]\ntype = "mysql"\ndsn = "mysql://someone@db.example/persistence"\n'
-    with pytest.raises(InvalidConfiguration, match="every user"):
+    with pytest.raises(InvalidConfiguration, match="open to others"):
         load(tmp_path, text + f'password = "{SOUND}"\n', 0o644)
     dsn = {"PERSISTENCE__BACKENDS__MAIN__DSN": f"mysql://someone:{SOUND}@db.example/persistence"}
     assert load(tmp_path, ASKING + '[backends.main]\ntype = "mysql"\n', 0o644, dsn).auth.mode == "keys"

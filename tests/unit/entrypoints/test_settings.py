@@ -244,8 +244,10 @@ def test_keys_are_in_a_file_or_named_and_shown_to_nobody(load):
 def test_keys_in_a_configuration_that_others_can_read_are_refused(tmp_path):
     file = tmp_path / "persistence.toml"
     file.write_text('[keyring]\nactive = "k"\nindex_key = "hidden"\n[keyring.keys]\nk = "hidden"')
-    file.chmod(0o640)
-    with pytest.raises(InvalidConfiguration, match=r"keyring: .* read by others than its owner \(mode 640\)") as caught:
+    file.chmod(0o660)
+    with pytest.raises(
+        InvalidConfiguration, match=r"keyring\.\w+.*: .* open to others than its owner \(mode 660\)"
+    ) as caught:
         load_settings(file, environ={})
     assert "hidden" not in str(caught.value)
     file.chmod(0o600)
