@@ -12,9 +12,9 @@ import msgspec
 from adapters.system.ids import SystemIds
 from adapters.telemetry.fan_out import FanOut
 from adapters.telemetry.logs import LogObserver
+from adapters.tracing.off import NoTracing
 from domain.errors import missing_driver
 from domain.model.collections import Collection
-from domain.model.observations import Observation
 from domain.model.records import HealthStatus
 from domain.services.lane import Lane, LaneParts
 from domain.services.schema import Schemas
@@ -36,23 +36,6 @@ class Tracing(Observer, Resource, Protocol):
     async def health_check(self) -> HealthStatus:
         """Whether it would arrive."""
         ...
-
-
-class NoTracing:
-    """Nothing is traced."""
-
-    async def open(self) -> None:
-        """Nothing to open."""
-
-    async def close(self) -> None:
-        """Nothing to send."""
-
-    async def health_check(self) -> HealthStatus:
-        """Nothing to arrive anywhere."""
-        return HealthStatus(healthy=True, detail="off: nothing is traced", latency_seconds=0.0)
-
-    def __call__(self, observation: Observation) -> None:
-        """Nothing to note."""
 
 
 def build_ids(settings: Settings) -> SystemIds:
