@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 DRIVERS ?= no
+AUDIT ?=
 PIN := --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
@@ -40,7 +41,7 @@ security: develop ## Try what hostile callers try, and print what they get; list
 	@$(PYTHON) -m venv build/audit
 	build/audit/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r ops/requirements-audit.lock
 	build/audit/bin/cyclonedx-py requirements ops/requirements-drivers.lock --of JSON -o build/sbom.json
-	build/audit/bin/pip-audit --requirement ops/requirements-drivers.lock --disable-pip --no-deps
+	@$(BIN)/python -m tests.security.advisories ops/requirements-drivers.lock build/audit/bin/pip-audit $(AUDIT)
 
 bench: ## Measure beside bare drivers and a peer; page and curves go to build/benchmarks (ARGS='--help' tells more)
 	@PYTHON="$(PYTHON)" ops/install.sh bench

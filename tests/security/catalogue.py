@@ -368,8 +368,13 @@ ATTEMPTS = {
     "S45": Attempt(
         "dependencies with known holes",
         "floors that a test knows, hashes for all of them, a bill of materials by `make security`",
-        ("unit/test_floors.py::test_no_dependency_is_below_its_floor",),
-        "advisories are asked for where the package index serves them",
+        (
+            "unit/test_floors.py::test_no_dependency_is_below_its_floor",
+            "security/test_advisories.py::test_a_known_hole_fails_with_its_name_and_its_cure",
+            "security/test_advisories.py::test_what_the_index_knows_nothing_about_is_not_called_sound_nor_does_it_fail",
+        ),
+        "advisories are asked for where the package index serves them, or osv.dev is reached "
+        "(`make security AUDIT='--vulnerability-service osv'`); what was not asked is said",
     ),
     "S46": Attempt(
         "whatever a generator thinks of",
