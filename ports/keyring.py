@@ -23,10 +23,11 @@ class Keyring(Protocol):
         """Ids of all keys that ``open`` can use."""
         ...
 
-    def seal(self, plaintext: bytes, context: bytes) -> tuple[str, bytes]:
-        """Encrypt under the active key; returns its id, and bytes that no other call ever returns.
+    def seal(self, values: Some[tuple[bytes, bytes]]) -> tuple[str, list[bytes]]:
+        """Encrypt under the active key; returns its id, and for each value bytes that are never returned again.
 
-        ``context`` says where the value belongs; it is not in the result, and must be the same for ``open``.
+        ``values``: plaintexts, each with its context, which says where it belongs; that is not in the result, and must
+        be the same for ``open``.
         """
         ...
 

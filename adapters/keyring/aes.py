@@ -48,13 +48,18 @@ class AesKeyring:
         """As the port says."""
         return self._ring.keys.keys.keys()
 
-    def seal(self, plaintext: bytes, context: bytes) -> tuple[str, bytes]:
+    def seal(self, values: Some[tuple[bytes, bytes]]) -> tuple[str, list[bytes]]:
         """As the port says."""
         ring = self._ring
         key_id = ring.keys.active
-        salt, cipher = ring.data_key()
-        nonce = os.urandom(NONCE_BYTES)
-        return key_id, salt + nonce + cipher.encrypt(nonce, plaintext, _bound(key_id, context))
+        salt, cipher = ring.data_key(len(values))
+        bound = _bound(key_id)
+        random = os.urandom(NONCE_BYTES * len(values))
+        nonces = (random[start : start + NONCE_BYTES] for start in range(0, len(random), NONCE_BYTES))
+        return key_id, [
+            b"%b%b%b" % (salt, nonce, cipher.encrypt(nonce, plaintext, bound + context))
+            for nonce, (plaintext, context) in zip(nonces, values, strict=True)
+        ]
 
     def open(self, key_id: str, sealed: bytes, context: bytes) -> bytes:
         """As the port says."""
@@ -64,7 +69,7 @@ class AesKeyring:
         salt, rest = sealed[:SALT_BYTES], sealed[SALT_BYTES:]
         try:
             cipher = ring.derived(key_id, salt)
-            return cipher.decrypt(rest[:NONCE_BYTES], rest[NONCE_BYTES:], _bound(key_id, context))
+            return cipher.decrypt(rest[:NONCE_BYTES], rest[NONCE_BYTES:], _bound(key_id) + context)
         except (InvalidTag, ValueError):
             raise DecryptionFailed(
                 f"it is not what was encrypted here under the key {key_id!r}: it was changed, or belongs elsewhere"
@@ -86,17 +91,18 @@ class _Ring:
         self._used = uses  # so that the first use draws a salt
         self._data_key: tuple[bytes, AESGCM] | None = None
 
-    def data_key(self) -> tuple[bytes, AESGCM]:
-        """The salt and the cipher for the next value."""
-        if self._data_key is None or self._used >= self._most:
+    def data_key(self, uses: int) -> tuple[bytes, AESGCM]:
+        """The salt and the cipher for the next ``uses`` values."""
+        if self._data_key is None or self._used + uses > self._most:
             salt = os.urandom(SALT_BYTES)
             self._data_key, self._used = (salt, self.derived(self.keys.active, salt)), 0
-        self._used += 1
+        self._used += uses
         return self._data_key
 
     def _derived(self, key_id: str, salt: bytes) -> AESGCM:
         return AESGCM(HKDF(SHA256(), KEY_BYTES, salt, _PURPOSE).derive(self.keys.keys[key_id]))
 
 
-def _bound(key_id: str, context: bytes) -> bytes:
-    return key_id.encode() + b"\0" + context
+def _bound(key_id: str) -> bytes:
+    """What stands before every context, so that a ciphertext belongs to its key."""
+    return key_id.encode() + b"\0"

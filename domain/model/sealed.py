@@ -7,6 +7,7 @@ salt, nonce, ciphertext and tag, in base64url. The text of a JSON object stands 
 from __future__ import annotations
 
 import base64
+import binascii
 import re
 
 import msgspec
@@ -21,6 +22,7 @@ MARKS = (MARK, f'"{MARK}')  # what the text of an encrypted value begins with
 _BLIND_CHARS = 22
 _OVERHEAD = SALT_BYTES + NONCE_BYTES + TAG_BYTES
 _FRAME_CHARS = len(MARK) + _BLIND_CHARS + 1 + 32 + 1 + 2  # all but the content, with the quotes
+_URLSAFE = bytes.maketrans(b"+/", b"-_")
 _FORM = re.compile(rf"enc1\.((?:[A-Za-z0-9_-]{{22}})?)\.({KEY_ID})\.([A-Za-z0-9_-]{{59,}})")
 
 
@@ -68,7 +70,7 @@ def stored_normal_form(address: str) -> str:
 
 def encoded(content: bytes) -> str:
     """base64url without padding."""
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+    return binascii.b2a_base64(content, newline=False).rstrip(b"=").translate(_URLSAFE).decode()
 
 
 def longest(plaintext_bytes: int) -> int:

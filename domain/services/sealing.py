@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection as Some
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from domain.errors import DecryptionFailed, InvalidParameter
 from domain.model.collections import Collection, Field, FieldType
@@ -27,9 +29,7 @@ from ports.keyring import Keyring
 PLAIN = ""  # in the place of a key's id: written before the field was encrypted
 _AT_ONCE = 200  # records that are encrypted before others may run
 _NULL = b"null"
-_Body = dict[str, msgspec.Raw]
-_BODY = msgspec.json.Decoder(_Body)
-_BODIES = msgspec.json.Decoder(list[_Body])
+_BODY = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _TEXT = msgspec.json.Decoder(str)
 _EQUAL = frozenset({Operator.EQ, Operator.IN})
 
@@ -51,6 +51,7 @@ class Sealing:
         self._encrypted = encrypted or {}
         self.keyring = keyring
         self._observer = observer
+        self._decoders: dict[str, msgspec.json.Decoder[list[Any]]] = {}
         self.former = set(self._encrypted)  # collections in which there may be values of before they were encrypted
 
     def fields(self, collection: Collection) -> tuple[str, ...]:
@@ -74,11 +75,13 @@ class Sealing:
         fields = self._fields(collection)
         if not fields:
             return checked
-        bodies = _BODIES.decode(checked.payload)
-        for place, (body, key) in enumerate(zip(bodies, checked.outline.keys, strict=True), start=1):
-            self._seal(collection, fields, key, body)
-            if place % _AT_ONCE == 0:
+        bodies = self._decoder(collection).decode(checked.payload)
+        for start in range(0, len(bodies), _AT_ONCE):
+            if start:
                 await asyncio.sleep(0)
+            some = slice(start, start + _AT_ONCE)
+            for field in fields:
+                self._seal(collection, field, checked.outline.keys[some], bodies[some])
         return msgspec.structs.replace(checked, payload=msgspec.json.encode(bodies))
 
     def under(self, collection: Collection, record: Record) -> Iterator[str]:
@@ -96,7 +99,8 @@ class Sealing:
             hidden, place = self._hides(collection, field), collection.positions[field.name]
             if hidden and (found is None or found.key_id != self._ring().active):
                 plaintext = self._plaintext(collection, field, record.key, text)
-                anew[place] = self._sealed_value(collection, field, record.key, plaintext)
+                (sealed,) = self._sealed_values(collection, field, [(record.key, plaintext.encode())])
+                anew[place] = f'"{sealed}"' if field.type is FieldType.OBJECT else sealed
             elif found is not None and not hidden:
                 anew[place] = self._plaintext(collection, field, record.key, text)
         if not anew:
@@ -113,20 +117,34 @@ class Sealing:
             if isinstance(value, str) and value != field.default:
                 yield field, value, parsed(value)
 
-    def _seal(self, collection: Collection, fields: Some[Field], key: str, body: _Body) -> None:
-        for field in fields:
-            raw = body.get(field.name)
-            if raw is None or bytes(raw) == _NULL:
-                continue
-            plaintext = bytes(raw).decode() if field.type is FieldType.OBJECT else _TEXT.decode(raw)
-            text = self._sealed_value(collection, field, key, plaintext)
-            body[field.name] = msgspec.Raw((text if field.type is FieldType.OBJECT else f'"{text}"').encode())
+    def _decoder(self, collection: Collection) -> msgspec.json.Decoder[list[Any]]:
+        """Of a batch that was checked, each value as it was sent."""
+        if collection.name not in self._decoders:
+            members = [(field.name, msgspec.Raw | UnsetType, UNSET) for field in collection.sent_fields]
+            shape = msgspec.defstruct(f"Sent{collection.noun.title()}", members, gc=False)
+            self._decoders[collection.name] = msgspec.json.Decoder(list[shape])  # type: ignore[valid-type]
+        return self._decoders[collection.name]
 
-    def _sealed_value(self, collection: Collection, field: Field, key: str, plaintext: str) -> str:
-        blind = self.blind(collection, field, plaintext) if field.comparable else ""
-        key_id, content = self._ring().seal(plaintext.encode(), _context(collection, field, key, blind))
-        text = Sealed(blind, key_id, content).text
-        return f'"{text}"' if field.type is FieldType.OBJECT else text
+    def _seal(self, collection: Collection, field: Field, keys: Iterable[str], bodies: Sequence[Any]) -> None:
+        """Encrypt one field of some records."""
+        given = []
+        for key, body in zip(keys, bodies, strict=True):
+            raw = getattr(body, field.name)
+            if raw is not UNSET and (text := bytes(raw)) != _NULL:
+                given.append((body, key, text if field.type is FieldType.OBJECT else _TEXT.decode(text).encode()))
+        sealed = self._sealed_values(collection, field, [(key, value) for _, key, value in given])
+        for (body, _, _), hidden in zip(given, sealed, strict=True):
+            setattr(body, field.name, msgspec.Raw(f'"{hidden}"'.encode()))
+
+    def _sealed_values(self, collection: Collection, field: Field, values: Some[tuple[str, bytes]]) -> list[str]:
+        """The ciphertexts of a field, without quotes; ``values``: each with the key of its record."""
+        blinds = [""] * len(values)
+        if field.comparable:
+            blinds = [self.blind(collection, field, value.decode()) for _, value in values]
+        pairs = zip(values, blinds, strict=True)
+        placed = [(value, _context(collection, field, key, blind)) for (key, value), blind in pairs]
+        key_id, contents = self._ring().seal(placed)
+        return [Sealed(blind, key_id, content).text for blind, content in zip(blinds, contents, strict=True)]
 
     def blind(self, collection: Collection, field: Field, plaintext: str) -> str:
         """What the texts of equal values have in common; addresses are equal in their normal forms."""

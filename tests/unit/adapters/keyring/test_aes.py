@@ -16,6 +16,11 @@ def keys(active="k1", *others, index=None):
     return Keys(active=active, keys={each: os.urandom(32) for each in (active, *others)}, index=index or os.urandom(32))
 
 
+def sealed_by(keyring, plaintext):
+    key_id, (sealed,) = keyring.seal([(plaintext, PLACE)])
+    return key_id, sealed
+
+
 @pytest.fixture
 def keyring():
     return AesKeyring(keys())
@@ -23,17 +28,17 @@ def keyring():
 
 def test_a_value_comes_back_as_it_was(keyring):
     for plaintext in (b"", b"ann@example.org", "安@例.cn".encode(), os.urandom(70_000)):
-        key_id, sealed = keyring.seal(plaintext, PLACE)
+        key_id, sealed = sealed_by(keyring, plaintext)
         assert (key_id, keyring.open(key_id, sealed, PLACE)) == ("k1", plaintext)
         assert not plaintext or plaintext not in sealed
 
 
 def test_equal_values_are_encrypted_differently(keyring):
-    assert len({keyring.seal(b"ann@example.org", PLACE) for _ in range(100)}) == 100
+    assert len({sealed_by(keyring, b"ann@example.org") for _ in range(100)}) == 100
 
 
 def test_no_byte_can_be_changed(keyring):
-    _, sealed = keyring.seal(b"ann@example.org", PLACE)
+    _, sealed = sealed_by(keyring, b"ann@example.org")
     for place in range(len(sealed)):
         changed = bytearray(sealed)
         changed[place] ^= 1
@@ -46,7 +51,7 @@ def test_no_byte_can_be_changed(keyring):
 
 def test_a_value_of_another_place_or_key_is_refused():
     keyring = AesKeyring(keys("k1", "k2"))
-    _, sealed = keyring.seal(b"ann@example.org", PLACE)
+    _, sealed = sealed_by(keyring, b"ann@example.org")
     with pytest.raises(DecryptionFailed, match="belongs elsewhere"):
         keyring.open("k1", sealed, b"users, u2, email")
     with pytest.raises(DecryptionFailed, match="belongs elsewhere"):
@@ -56,7 +61,7 @@ def test_a_value_of_another_place_or_key_is_refused():
 
 
 def test_a_wrong_key_under_the_right_name_reads_nothing():
-    _, sealed = AesKeyring(keys()).seal(b"ann@example.org", PLACE)
+    _, sealed = sealed_by(AesKeyring(keys()), b"ann@example.org")
     with pytest.raises(DecryptionFailed):
         AesKeyring(keys()).open("k1", sealed, PLACE)
 
@@ -64,25 +69,42 @@ def test_a_wrong_key_under_the_right_name_reads_nothing():
 def test_keys_are_exchanged_while_in_use():
     former = keys("k1")
     keyring = AesKeyring(former)
-    _, old = keyring.seal(b"ann", PLACE)
+    _, old = sealed_by(keyring, b"ann")
     keyring.turn_to(Keys(active="k2", keys={**former.keys, "k2": os.urandom(32)}, index=former.index))
-    assert keyring.seal(b"ann", PLACE)[0] == "k2"
+    assert sealed_by(keyring, b"ann")[0] == "k2"
     assert keyring.open("k1", old, PLACE) == b"ann"
     assert sorted(keyring.ids) == ["k1", "k2"]
 
 
 def test_a_data_key_is_left_after_so_many_uses():
     keyring = AesKeyring(keys(), uses=10)
-    sealed = [keyring.seal(b"ann", PLACE)[1] for _ in range(100)]
+    sealed = [sealed_by(keyring, b"ann")[1] for _ in range(100)]
     salts = [each[:SALT_BYTES] for each in sealed]
     assert len(set(salts)) == 10
     assert all(salts.count(salt) == 10 for salt in salts)
     assert {keyring.open("k1", each, PLACE) for each in sealed} == {b"ann"}
 
 
+def test_of_many_values_each_belongs_to_its_own_place(keyring):
+    values = [(b"ann", b"users, u1, email"), (b"bob", b"users, u2, email"), (b"", b"")]
+    key_id, sealed = keyring.seal(values)
+    assert [keyring.open(key_id, each, context) for each, (_, context) in zip(sealed, values, strict=True)] == [
+        plaintext for plaintext, _ in values
+    ]
+    with pytest.raises(DecryptionFailed, match="belongs elsewhere"):
+        keyring.open(key_id, sealed[0], values[1][1])
+    assert keyring.seal([]) == (key_id, [])
+
+
+def test_no_data_key_is_used_more_often_for_values_that_come_together():
+    keyring = AesKeyring(keys(), uses=10)
+    salts = [each[:SALT_BYTES] for _ in range(30) for each in keyring.seal([(b"ann", PLACE)] * 4)[1]]
+    assert {salts.count(salt) for salt in salts} == {8}
+
+
 def test_each_start_of_a_process_has_a_data_key_of_its_own():
     same = keys()
-    salts = {AesKeyring(same).seal(b"ann", PLACE)[1][:SALT_BYTES] for _ in range(20)}
+    salts = {sealed_by(AesKeyring(same), b"ann")[1][:SALT_BYTES] for _ in range(20)}
     assert len(salts) == 20
 
 
@@ -107,7 +129,7 @@ def test_values_are_still_found_when_keys_were_exchanged():
 @pytest.mark.slow
 def test_of_a_million_encryptions_no_two_have_one_nonce():
     keyring = AesKeyring(keys(), uses=300_000)
-    nonces = {keyring.seal(b"", PLACE)[1][: SALT_BYTES + NONCE_BYTES] for _ in range(1_000_000)}
+    nonces = {sealed_by(keyring, b"")[1][: SALT_BYTES + NONCE_BYTES] for _ in range(1_000_000)}
     assert len(nonces) == 1_000_000
     assert len({nonce[:SALT_BYTES] for nonce in nonces}) == 4
     assert len({nonce[SALT_BYTES:] for nonce in nonces}) == 1_000_000
