@@ -44,7 +44,7 @@ class ServerSettings(Section, frozen=True, kw_only=True):
     flush_seconds: Seconds = 25.0  # for the last flush; what is not done stays in the journal
     keepalive_seconds: Seconds = 75.0  # an idle connection is kept this long
     body_seconds: Seconds = 30.0  # a request's body must have arrived by then
-    max_connections: Annotated[int, msgspec.Meta(ge=16, le=1_000_000)] = 4096  # beyond, the longest idle one is closed
+    max_connections: Annotated[int, msgspec.Meta(ge=16, le=1_000_000)] = 4096  # beyond, the longest idle one ends
     trusted_proxies: list[str] = []  # networks whose `X-Forwarded-For` is believed, like 10.0.0.0/8
     tls_certificate: str = ""  # PEM file, the whole chain; a renewed one is taken without a restart
     tls_key: str = ""  # PEM file, without a password, not readable by everybody

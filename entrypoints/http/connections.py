@@ -1,4 +1,4 @@
-"""The connections that are open, and a bound on them: who has been silent the longest makes room for the next."""
+"""The connections of a listener, and a bound on them: who is least missed makes room for the next."""
 
 from __future__ import annotations
 
@@ -15,31 +15,53 @@ class Connection(Protocol):
         ...
 
     def abort(self) -> None:
-        """End it without a word."""
+        """End it without a word; ``Connections.closed`` is told when it has ended."""
         ...
 
 
 class Connections:
-    """All of a listener's, in the order in which they were last heard of."""
+    """All that are held, from their accept until their socket is closed."""
 
     def __init__(self, most: int) -> None:
-        """``most``: that are open at once."""
+        """``most``: that are held at once."""
         self._most = most
-        self._open: OrderedDict[Connection, None] = OrderedDict()
+        self._coming: OrderedDict[Connection, None] = OrderedDict()  # amid their handshake, the oldest first
+        self._open: OrderedDict[Connection, None] = OrderedDict()  # the longest silent first
+        self._going: set[Connection] = set()  # aborted, and not yet closed
 
     def __len__(self) -> int:
-        """How many are open."""
-        return len(self._open)
+        """How many are held."""
+        return len(self._coming) + len(self._open) + len(self._going)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether another one would be too many."""
+        return len(self) >= self._most
+
+    def make_room(self) -> bool:
+        """End one, unless one is ending: the oldest amid its handshake, else the longest silent that is idle.
+
+        False where all are amid a request.
+        """
+        if self._going:
+            return True
+        parting = next(iter(self._coming), None) or next((each for each in self._open if each.is_idle), None)
+        if parting is None:
+            return False
+        self.closed(parting)
+        self._going.add(parting)
+        parting.abort()
+        return True
+
+    def accepted(self, connection: Connection) -> None:
+        """Another one, that cannot be talked to before its handshake."""
+        self._coming[connection] = None
 
     def opened(self, connection: Connection) -> None:
-        """Another one; where all places are taken by requests that are being answered, it is the one that goes."""
-        if len(self._open) >= self._most:
-            idle = next((other for other in self._open if other.is_idle), connection)
-            self.closed(idle)
-            idle.abort()
-            if idle is connection:
-                return
-        self._open[connection] = None
+        """Its handshake is over."""
+        if connection in self._coming:
+            del self._coming[connection]
+            self._open[connection] = None
 
     def heard(self, connection: Connection) -> None:
         """It has sent something."""
@@ -47,5 +69,7 @@ class Connections:
             self._open.move_to_end(connection)
 
     def closed(self, connection: Connection) -> None:
-        """It has ended."""
+        """It is held no more."""
+        self._coming.pop(connection, None)
         self._open.pop(connection, None)
+        self._going.discard(connection)

@@ -9,19 +9,21 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 
 from domain.errors import AddressInUse, InvalidConfiguration
+from domain.services.ending import ended
 from entrypoints.http.connections import Connections
 from entrypoints.http.errors import protocol_problem
+from entrypoints.http.listener import Listener
 from entrypoints.http.tls import Certificate
 
 KEEPALIVE_SECONDS = 75.0  # also cuts who connects and says nothing, or never ends a header
 LINGER_SECONDS = 1.0  # how long an unread body is drained, so that its sender still gets the answer
 MakeApp = Callable[[], web.Application]
-BACKLOG = 1024
 MAX_CONNECTIONS = 4096
 HANDSHAKE_SECONDS = 10.0  # for a client's side of the TLS handshake
 GOODBYE_SECONDS = 2.0  # for its side of the end
@@ -58,8 +60,10 @@ class HttpServer:
         self._finish = finish_seconds
         self._certificate = certificate
         self._connections = Connections(max_connections)
+        self._arrivals: set[asyncio.Task[Any]] = set()  # Any: a transport and its protocol
+        self._encryption: dict[str, Any] = {}  # Any: options of asyncio
         self._runner: web.AppRunner | None = None
-        self._listener: asyncio.Server | None = None
+        self._listener: Listener | None = None
 
     async def open(self) -> None:
         """Take the address; nobody is answered yet.
@@ -67,33 +71,27 @@ class HttpServer:
         Raises AddressInUse, InvalidConfiguration for an address that is not this machine's and for a certificate that
         cannot be used.
         """
-        encrypted = self._encrypted()
-        self._runner = runner = web.AppRunner(self._app(), shutdown_timeout=self._finish)
-        await runner.setup()
-        loop = asyncio.get_running_loop()
+        self._encryption = self._encrypted()
+        self._runner = web.AppRunner(self._app(), shutdown_timeout=self._finish)
+        await self._runner.setup()
+        self._listener = Listener(self._connections, self._arrive)
         with _refusals(self._section, self._host, self._port):
-            self._listener = await loop.create_server(
-                lambda: self._connection(runner, loop),
-                *(self._host, self._port),
-                backlog=BACKLOG,
-                reuse_address=True,
-                start_serving=False,
-                **encrypted,
-            )
+            await self._listener.bind(self._host, self._port)
 
     async def listen(self) -> None:
         """Answer from here on. Raises as ``open``."""
         if self._listener is None:
             raise RuntimeError("the server is not open")
         with _refusals(self._section, self._host, self._port):
-            await self._listener.start_serving()
+            self._listener.listen()
         if self._certificate is not None:
             self._certificate.watch()
 
     async def close(self) -> None:
-        """Close the listener, finish the requests that are on their way, close the connections."""
+        """Close the listener, end handshakes, finish the requests that are on their way, close the connections."""
         if self._listener is not None:
             self._listener.close()
+        await ended(*self._arrivals)
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -103,8 +101,8 @@ class HttpServer:
     @property
     def port(self) -> int:
         """The port that is listened on."""
-        sockets = self._listener.sockets if self._listener else ()
-        return int(sockets[0].getsockname()[1]) if sockets else self._port
+        bound = self._listener.port if self._listener else None
+        return self._port if bound is None else bound
 
     @property
     def url(self) -> str:
@@ -121,13 +119,32 @@ class HttpServer:
             "ssl_shutdown_timeout": GOODBYE_SECONDS,
         }
 
-    def _connection(self, runner: web.AppRunner, loop: asyncio.AbstractEventLoop) -> _Connection:
-        server = runner.server
-        assert server is not None  # noqa: S101  # set up before the listener, taken down after it
+    def _arrive(self, accepted: socket.socket) -> None:
+        """Let a connection come, through its handshake where there is one; it counts from here on."""
+        connection = self._connection()
+        arrival = asyncio.create_task(
+            asyncio.get_running_loop().connect_accepted_socket(lambda: connection, accepted, **self._encryption)
+        )
+        connection.arrival = arrival
+        self._arrivals.add(arrival)
+        self._connections.accepted(connection)
+        arrival.add_done_callback(partial(self._arrived, accepted, connection))
+
+    def _arrived(self, accepted: socket.socket, connection: _Connection, arrival: asyncio.Task[Any]) -> None:
+        self._arrivals.discard(arrival)
+        connection.arrival = None
+        if arrival.cancelled() or arrival.exception() is not None:  # before it began, too: nobody else has the socket
+            accepted.close()
+            self._connections.closed(connection)
+
+    def _connection(self) -> _Connection:
+        assert self._runner is not None  # noqa: S101  # set up before the listener, taken down after it
+        server = self._runner.server
+        assert server is not None  # noqa: S101
         return _Connection(
             self._connections,
             server,
-            loop=loop,
+            loop=asyncio.get_running_loop(),
             access_log=_SILENT,
             logger=_SILENT,
             keepalive_timeout=self._keepalive,
@@ -139,11 +156,12 @@ class HttpServer:
 class _Connection(web.RequestHandler):
     """A connection whose broken requests are answered like all others."""
 
-    __slots__ = ("_connections",)
+    __slots__ = ("_connections", "arrival")
 
     def __init__(self, connections: Connections, *arguments: Any, **options: Any) -> None:  # Any: aiohttp's own
         super().__init__(*arguments, **options)
         self._connections = connections
+        self.arrival: asyncio.Task[Any] | None = None  # until it can be talked to
 
     @property
     def is_idle(self) -> bool:
@@ -154,6 +172,8 @@ class _Connection(web.RequestHandler):
         """End it without a word."""
         if self.transport is not None:
             self.transport.abort()
+        elif self.arrival is not None:
+            self.arrival.cancel()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""

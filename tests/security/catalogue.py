@@ -277,11 +277,14 @@ ATTEMPTS = {
         ),
     ),
     "S34": Attempt(
-        "TLS 1.2, clear text, certificates of others; the same at databases, Redis, buckets and OpenSearch",
-        "refused; every backend is asked for its name, and no address can switch that off",
+        "TLS 1.2, clear text, endless handshakes, certificates of others; of databases, Redis, buckets, OpenSearch too",
+        "refused; a handshake counts as a connection, and is the first to make room; every backend is asked for its "
+        "name, and no address can switch that off",
         (
             f"{TLS}::test_tls_1_2_is_refused_unless_it_is_asked_for",
             f"{TLS}::test_clear_text_gets_no_answer",
+            f"{HTTP}/test_connections.py::test_who_never_ends_a_handshake_takes_no_place_from_others",
+            f"{HTTP}/test_connections.py::test_a_crowd_at_once_never_holds_more_than_the_bound",
             f"{TLS}::test_half_a_renewal_serves_nobody_and_is_told_once",
             f"{PROBES}::test_it_speaks_tls_where_the_service_does",
             "integration/mysql/test_tls.py::test_the_certificate_of_another_host_is_refused",
@@ -291,7 +294,6 @@ ATTEMPTS = {
             "integration/minio/test_tls.py::test_a_strange_host_or_authority_gets_no_object",
             "integration/opensearch/test_connection.py::test_what_is_wrong_with_tls_is_said",
         ),
-        "who begins a handshake and says no more counts as no connection yet, and is cut after ten seconds",
     ),
     "S35": Attempt(
         "moving an encrypted value to another row, field or collection",

@@ -252,10 +252,11 @@ async def test_closing_finishes_the_request_on_its_way() -> None:
         service.services.buffer.accept = slow  # type: ignore[method-assign,assignment]
         asking = asyncio.create_task(service.send(TASKS, BATCH))
         await asyncio.sleep(0.05)
+        port = service.server.port
         closing = asyncio.create_task(service.server.close())
         await asyncio.sleep(0.05)
         with socket.socket() as probe:
-            assert probe.connect_ex(("127.0.0.1", service.server.port)) != 0
+            assert probe.connect_ex(("127.0.0.1", port)) != 0
         gate.set()
         assert (await asking)[0] == 202
         await closing

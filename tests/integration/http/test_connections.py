@@ -1,0 +1,164 @@
+"""The bound on connections holds from their accept on, whatever they are amid; held against real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+import socket
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from entrypoints.http.tls import Certificate
+from tests.integration.http.running import Observed, Running, running
+from tests.integration.http.test_tls import Place, shaken
+
+BOUND = 16
+LIVE = b"GET /health/live HTTP/1.1\r\nHost: here\r\n\r\n"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+@asynccontextmanager
+async def bounded(place: Place | None) -> AsyncIterator[Running]:
+    certificate = Certificate(place.files, Observed()) if place else None
+    async with running(certificate=certificate, max_connections=BOUND) as service:
+        yield service
+
+
+def held(port: int) -> int:
+    """Connections that this process holds at the listener's end."""
+    found = 0
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # a listener has no peer, and what was listed may be closed
+            if descriptor.readlink().name.startswith("socket:"):
+                with socket.socket(fileno=os.dup(int(descriptor.name))) as each:
+                    found += (
+                        each.family != socket.AF_UNIX and each.getsockname()[1] == port and bool(each.getpeername())
+                    )
+    return found
+
+
+@asynccontextmanager
+async def watched(port: int) -> AsyncIterator[list[int]]:
+    """How many are held, looked at in each turn of the loop."""
+    counts: list[int] = []
+
+    async def watch() -> None:
+        while True:
+            counts.append(held(port))
+            await asyncio.sleep(0)
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield counts
+    finally:
+        watching.cancel()
+
+
+def half_a_hello() -> bytes:
+    """The beginning of what a client says first."""
+    outgoing = ssl.MemoryBIO()
+    client = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost")
+    with contextlib.suppress(ssl.SSLWantReadError):
+        client.do_handshake()
+    return outgoing.read()[:100]
+
+
+@pytest.mark.parametrize("said", [b"", half_a_hello()], ids=["nothing", "half a hello"])
+async def test_who_never_ends_a_handshake_takes_no_place_from_others(place: Place, said: bytes) -> None:
+    async with bounded(place) as service, contextlib.AsyncExitStack() as stack, watched(service.server.port) as counts:
+        address = f"https://localhost:{service.server.port}/health/live"
+        friend = await stack.enter_async_context(aiohttp.ClientSession())
+        async with friend.get(address, ssl=place.friend()) as answer:
+            before = answer.connection and answer.connection.transport
+        for _ in range(200):
+            _, writer = await stack.enter_async_context(service.connection())
+            writer.write(said)
+        assert (await shaken(service, place.friend())).version() == "TLSv1.3"
+        async with friend.get(address, ssl=place.friend()) as answer:
+            assert before is (answer.connection and answer.connection.transport), "a handshake ended who was idle"
+    assert max(counts) == BOUND
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+async def test_a_crowd_at_once_never_holds_more_than_the_bound(place: Place, encrypted: bool) -> None:
+    async with bounded(place if encrypted else None) as service, watched(service.server.port) as counts:
+        with contextlib.ExitStack() as stack:
+            for _ in range(60):
+                client = stack.enter_context(socket.socket())
+                client.connect(("127.0.0.1", service.server.port))
+            if encrypted:
+                assert (await shaken(service, place.friend())).version() == "TLSv1.3"
+            else:
+                assert b" 200 " in await heard(service)
+        async with asyncio.timeout(10):
+            while held(service.server.port):  # noqa: ASYNC110  # a closed socket wakes nobody
+                await asyncio.sleep(0.01)
+        assert max(counts) == BOUND
+
+
+async def heard(service: Running) -> bytes:
+    async with service.connection() as (reader, writer), asyncio.timeout(10):
+        writer.write(LIVE)
+        return await reader.readuntil(b"}\n")
+
+
+async def test_a_close_ends_handshakes_and_lets_nobody_in(place: Place) -> None:
+    async with bounded(place) as service, contextlib.AsyncExitStack() as stack:
+        silent = [await stack.enter_async_context(service.connection()) for _ in range(5)]
+        await asyncio.sleep(0.1)
+        port = service.server.port
+        assert held(port) == 5
+        await service.server.close()
+        assert held(port) == 0
+        for reader, _ in silent:
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() == b""
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+@contextlib.contextmanager
+def no_file_left() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = [os.dup(0)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (taken[0] + 64, hard))
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.dup(0))
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for descriptor in taken:
+            os.close(descriptor)
+
+
+async def test_without_a_file_left_the_listener_waits_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    async with bounded(None) as service, contextlib.AsyncExitStack() as stack:
+        clients = [stack.enter_context(socket.socket()) for _ in range(3)]
+        with no_file_left():
+            for client in clients:
+                client.connect(("127.0.0.1", service.server.port))
+            await asyncio.sleep(0.5)
+        assert b" 200 " in await heard(service)
+        assert len([line for line in caplog.records if line.levelname in ("ERROR", "WARNING")]) == 1
+
+
+async def test_a_name_and_an_address_of_ipv6_are_listened_on(place: Place) -> None:
+    async with running(host="localhost", certificate=Certificate(place.files, Observed())) as service:
+        status, _, _ = await service.get("/health/live", ssl=place.friend())
+        assert status == 200
+    async with running(host="::1") as service:
+        assert service.server.url.startswith("http://[::1]:")
+        assert (await service.get("/health/live"))[0] == 200
