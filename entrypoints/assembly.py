@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from functools import partial
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TextIO
 
 import msgspec
 
@@ -48,12 +48,15 @@ def build_observer(*observers: Observer) -> FanOut:
     return FanOut(observers)
 
 
-def build_logs(settings: Settings, clock: Clock) -> LogObserver:
-    """The log on stdout: readable on a terminal, JSON elsewhere, unless the configuration says which."""
-    style = settings.log.format
+def build_logs(settings: Settings, clock: Clock, stream: TextIO | None = None) -> LogObserver:
+    """The log, on stdout unless another stream is named.
+
+    It is readable on a terminal and JSON elsewhere, unless the configuration says which.
+    """
+    stream, style = stream or sys.stdout, settings.log.format
     if style == "auto":
-        style = "console" if sys.stdout.isatty() else "json"
-    return LogObserver(sys.stdout, clock, style=style, level=settings.log.level)
+        style = "console" if stream.isatty() else "json"
+    return LogObserver(stream, clock, style=style, level=settings.log.level)
 
 
 def build_tracing(settings: Settings, observer: Observer, clock: Clock) -> Tracing:

@@ -163,6 +163,7 @@ LEVELS: Mapping[type[Observed], int] = {
     KeyStoreRegained: logging.INFO,
     AdministratorActed: logging.INFO,
 }
+_ALWAYS = frozenset({AdministratorActed})  # a trail has no holes, however little the log is to say
 _EVENTS = {kind: re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower() for kind in LEVELS}
 _META = {kind: tuple(f for f in kind.__struct_fields__ if f not in {*KEYS, "trace", "links"}) for kind in LEVELS}
 
@@ -188,7 +189,7 @@ class LogObserver:
         self._log = structlog.wrap_logger(
             structlog.WriteLogger(stream),
             processors=[self._console_line if style == "console" else self._json_line],
-            wrapper_class=structlog.make_filtering_bound_logger(self._threshold),
+            wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
             cache_logger_on_first_use=True,
         )
         self._console = Console(stream)
@@ -198,7 +199,7 @@ class LogObserver:
         kind = type(observation)
         if isinstance(observation, ServiceStarting):
             self._instance = observation.instance
-        if LEVELS[kind] < self._threshold:
+        if LEVELS[kind] < self._threshold and kind not in _ALWAYS:
             return
         meta = {name: getattr(observation, name) for name in _META[kind]}
         request = {name: getattr(observation, name) for name in KEYS if hasattr(observation, name)}
@@ -206,7 +207,9 @@ class LogObserver:
         self._log.log(LEVELS[kind], _EVENTS[kind], trace_id=trace_id, meta=meta, severity=LEVELS[kind], **request)
 
     def foreign(self, record: logging.LogRecord) -> None:
-        """Write a line of a library that uses the standard ``logging``."""
+        """Write a line of a library that uses the standard ``logging``, if its level is wanted."""
+        if record.levelno < self._threshold:
+            return
         meta = {"logger": record.name, "text": record.getMessage()}
         if record.exc_info:
             meta["traceback"] = logging.Formatter().formatException(record.exc_info)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import pwd
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from os import getuid
 from pathlib import Path
@@ -13,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import msgspec
 
+from domain.errors import PersistenceError
 from entrypoints.cli.asking import json_option, print_json
 from entrypoints.cli.failures import CommandFailed, Exit
 from entrypoints.cli.options import config_option, data_dir_option
@@ -76,7 +80,9 @@ def create(
     """
     settings = load_settings(config, flags={"data_dir": data_dir})
     until = None if expires_in is None else datetime.now(UTC) + timedelta(days=expires_in)
-    key, text = _run(settings, lambda held: held.create(name, scopes, expires_at=until, by=_who()))
+    with _audited(settings, "keys.create", name) as act:
+        key, text = _run(settings, lambda held: held.create(name, scopes, expires_at=until, by=_who()))
+        act.subject = f"{key.key_id} {' '.join(sorted(key.scopes))}"
     _print_text(settings, key, text, "Made", as_json=as_json)
 
 
@@ -116,7 +122,9 @@ def revoke(key_id: str, config: Path | None, data_dir: str | None) -> None:
     Exit:    0 revoked, 1 there is none, or the backend does not answer,
              78 the configuration is no good
     """
-    _run(load_settings(config, flags={"data_dir": data_dir}), lambda held: held.revoke(key_id, by=_who()))
+    settings = load_settings(config, flags={"data_dir": data_dir})
+    with _audited(settings, "keys.revoke", key_id):
+        _run(settings, lambda held: held.revoke(key_id, by=_who()))
     say(f"Revoked {key_id}; every instance refuses it within five seconds.")
 
 
@@ -141,7 +149,8 @@ def rotate(key_id: str, *, overlap: float, config: Path | None, data_dir: str | 
     """
     settings = load_settings(config, flags={"data_dir": data_dir})
     longer = timedelta(seconds=overlap)
-    key, text = _run(settings, lambda held: held.rotate(key_id, overlap=longer, by=_who()))
+    with _audited(settings, "keys.rotate", key_id):
+        key, text = _run(settings, lambda held: held.rotate(key_id, overlap=longer, by=_who()))
     _print_text(settings, key, text, "Rotated", as_json=as_json)
 
 
@@ -166,6 +175,32 @@ def _run(settings: Settings, act: Callable[[ApiKeys], Awaitable[T]]) -> T:
             await credentials.close()
 
     return asyncio.run(run())
+
+
+@dataclass
+class _Act:
+    """What is done to the keys."""
+
+    subject: str
+
+
+@contextmanager
+def _audited(settings: Settings, action: str, subject: str) -> Iterator[_Act]:
+    """Leave the line that a service leaves, on stderr, before anything of a new key is shown.
+
+    Raises OSError where it cannot be written: the key is not shown then.
+    """
+    from adapters.system.clock import SystemClock
+    from domain.model.observations import AdministratorActed
+    from entrypoints.assembly import build_logs
+
+    act, tell = _Act(subject), build_logs(settings, SystemClock(), sys.stderr)
+    try:
+        yield act
+    except PersistenceError as error:
+        tell(AdministratorActed(action=action, subject=act.subject[:500], actor=_who(), error=error.code))
+        raise
+    tell(AdministratorActed(action=action, subject=act.subject[:500], actor=_who()))
 
 
 def _who() -> str:

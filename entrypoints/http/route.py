@@ -25,12 +25,16 @@ class Route(msgspec.Struct, frozen=True):
     collection: str | None = None  # whose records it is about; without one, reads and writes are judged by the handler
     also: str | None = None  # another collection whose records it shows
     is_open: bool = False  # to callers without a credential
+    is_disclosing: bool = False  # shows what was refused, or many records at once
     reserved: tuple[str, ...] = RESERVED  # words that are no ids here
 
     @property
     def is_audited(self) -> bool:
-        """Whether each request is told of, with who asked and what came of it: what changes the service itself."""
-        return self.right is Right.ADMIN and self.method != "GET"
+        """Whether each request is told of, with who asked and what came of it.
+
+        What changes the service itself, and what takes records out of it as no client does day by day.
+        """
+        return self.is_disclosing or (self.right is Right.ADMIN and self.method != "GET")
 
     @property
     def is_for_operators(self) -> bool:

@@ -44,6 +44,8 @@ REPLACED = (
     (re.compile(r"\([\d,]+ records/s\)"), "(<rate> records/s)"),
     (re.compile(r"\b[a-z2-7]{16}\b"), "<key>"),
     (re.compile(r"\b20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\b"), "<time>"),
+    (re.compile(r"^\d\d:\d\d:\d\d (?=administrator_acted )", re.M), "<time> "),
+    (re.compile(r'(?<= actor=").+(?=, by command"$)', re.M), "<user>"),
     # A demonstration is killed at a moment of its own. That it keeps what it promises is compared: both are one number.
     (
         re.compile(r"\d+ acknowledged, \d+ in \d+ open requests?, \d+ not sent"),
@@ -114,7 +116,8 @@ class Shell:
             (folder / name).symlink_to(target)
         self._folder = folder
         self._address = f"127.0.0.1:{port}"
-        self._environment = environment({"PERSISTENCE__SERVER__PORT": str(port), "COLUMNS": "120"})
+        terminal = {"COLUMNS": "120", "PERSISTENCE__LOG__FORMAT": "console"}  # which a reader has
+        self._environment = environment({"PERSISTENCE__SERVER__PORT": str(port)} | terminal)
         self._code = 0
 
     def type(self, text: str) -> Answer:

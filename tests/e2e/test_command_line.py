@@ -104,6 +104,13 @@ def test_where_not_even_the_sentence_can_be_written_the_exit_code_still_says_it(
     assert ended.returncode == 1
 
 
+def test_a_key_of_whose_making_no_line_can_be_left_is_not_shown(tmp_path: Path) -> None:
+    making = command("keys", "create", "ci", "--scope", "admin")
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(making, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=full, text=True)
+    assert (ended.returncode, ended.stdout) == (1, "")
+
+
 @pytest.mark.parametrize("arguments", OFFLINE, ids=" ".join)
 def test_a_reader_that_goes_away_is_no_error_message(tmp_path: Path, arguments: list[str]) -> None:
     with started(arguments, tmp_path) as running:

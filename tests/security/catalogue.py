@@ -392,8 +392,14 @@ ATTEMPTS = {
     "S48": Attempt(
         "administrative actions that nobody remembers",
         "one line each, with who did it and what came of it",
-        (f"{KEYS}::test_what_administrators_do_is_told_with_who_did_it_and_what_came_of_it",),
-        "an action whose line cannot be written is not undone; exports, restores and looks at dead letters stand in "
-        "the log of requests alone",
+        (
+            f"{KEYS}::test_what_administrators_do_is_told_with_who_did_it_and_what_came_of_it",
+            f"{KEYS}::test_who_takes_records_out_of_the_service_is_told_of",
+            "unit/adapters/telemetry/test_logs.py::test_what_administrators_do_is_written_however_little_is_wanted",
+            "unit/entrypoints/cli/test_keys.py::test_what_is_done_to_keys_leaves_the_line_that_a_service_leaves",
+            "e2e/test_command_line.py::test_a_key_of_whose_making_no_line_can_be_left_is_not_shown",
+        ),
+        "the service does not know whether what it writes to stdout arrives, and no log that is full or gone fails a "
+        "request of anybody's: an action whose line cannot be written is not undone. Commands do know, and show no key",
     ),
 }

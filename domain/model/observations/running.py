@@ -96,11 +96,11 @@ class KeyStoreRegained(Observed, frozen=True, kw_only=True, tag=True):
 
 
 class AdministratorActed(Observed, frozen=True, kw_only=True, tag=True):
-    """Somebody changed the service itself, or tried to."""
+    """Somebody changed the service itself, or took records out of it as no client does day by day, or tried to."""
 
     action: str  # of the API's: "system.reload", "keys.create"
     subject: str  # what it was about: the address, or what was made
-    actor: str  # principal, else network address
-    status: int
+    actor: str  # principal, else network address; of a command, the user of the machine
+    status: int | None = None  # of the answer; a command has none
     error: str | None = None  # stable code of the problem answered
-    request_id: str
+    request_id: str | None = None

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from domain.model.api_keys import API_KEYS
+from domain.model.dead_letters import LetterId
 from domain.model.observations import AdministratorActed
 from tests.integration.http.running import API, Running, running
 
@@ -144,6 +145,27 @@ async def test_what_administrators_do_is_told_with_who_did_it_and_what_came_of_i
     ]
     assert guarded.observed.of(AdministratorActed)[0].subject == f"{body['key_id']} read"
     assert body["key"] not in str(guarded.observed.seen)
+
+
+async def test_who_takes_records_out_of_the_service_is_told_of(guarded: Running, admin: dict[str, str]) -> None:
+    ruler, reader = f"key:{admin['X-API-Key'][3:19]}", await guarded.key("read")
+    asked = {
+        "lists.export": ("GET", "/api/v1/logs/export?level=error", reader),
+        "translation.restore": ("POST", f"{API}/recovery/restore/s1", reader),
+        "dead_letters.find": ("GET", "/api/v1/system/dead-letters?collection=users", admin),
+        "dead_letters.get": ("GET", f"/api/v1/system/dead-letters/{LetterId('users', 1, 0)}", admin),
+        "dead_letters.replay_many": ("POST", "/api/v1/system/dead-letters/replay?all=true", admin),
+        "keyring.rewrap": ("POST", "/api/v1/system/keyring/rewrap", admin),
+    }
+    for method, path, head in asked.values():
+        await guarded.ask(method, path, headers=head)
+    await guarded.get("/api/v1/logs", headers=reader)
+    told = {each.action: (each.subject, each.actor, each.status) for each in guarded.observed.of(AdministratorActed)}
+    statuses = {"translation.restore": 404, "dead_letters.get": 404, "keyring.rewrap": 202}
+    assert told == {
+        action: (path, ruler if head is admin else f"key:{reader['X-API-Key'][3:19]}", statuses.get(action, 200))
+        for action, (_, path, head) in asked.items()
+    }
 
 
 async def test_keys_are_made_before_anybody_is_asked_for_one() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from adapters.telemetry.logs import KEYS, LEVELS, ForeignLogs, LogObserver
 from domain.model.observations import (
+    AdministratorActed,
     BatchFlushed,
     JournalBroken,
     LogReplayed,
@@ -91,6 +92,12 @@ def test_quiet_levels_drop_what_is_below_them():
     assert len(lines_of(flushed, SERVED, broken, level="info")) == 2
     (line,) = lines_of(flushed, SERVED, broken, level="error")
     assert json.loads(line)["level"] == "critical"
+
+
+def test_what_administrators_do_is_written_however_little_is_wanted():
+    acted = AdministratorActed(action="keys.create", subject="k", actor="me")
+    (line,) = lines_of(SERVED, acted, level="critical")
+    assert json.loads(line)["meta"]["action"] == "keys.create"
 
 
 @pytest.mark.parametrize("style", ["json", "console"])

@@ -76,6 +76,23 @@ def test_what_cannot_be_is_said(arguments, code, said, capsys):
     assert said in capsys.readouterr().err
 
 
+def test_what_is_done_to_keys_leaves_the_line_that_a_service_leaves(capsys, monkeypatch):
+    monkeypatch.setenv("PERSISTENCE__LOG__LEVEL", "error")
+    for arguments in (["create", "ci", "--scope", "read"], ["rotate", "none"], ["revoke", "none"], ["list"]):
+        run(["keys", *arguments])
+    out, err = capsys.readouterr()
+    secret = key_text(out.splitlines()[0])
+    told = [json.loads(line) for line in err.splitlines() if line.startswith("{")]
+    assert {line["message"] for line in told} == {"administrator_acted"}
+    assert [(line["meta"]["action"], line["meta"]["subject"], line["meta"]["error"]) for line in told] == [
+        ("keys.create", f"{secret.key_id} read", None),
+        ("keys.rotate", "none", "key_not_found"),
+        ("keys.revoke", "none", "key_not_found"),
+    ]
+    assert all(line["meta"]["actor"].endswith(", by command") for line in told)
+    assert secret.secret not in err
+
+
 def test_keys_in_memory_are_the_services_own(capsys, tmp_path):
     (tmp_path / "persistence.toml").write_text('[backends.main]\ntype = "memory"\n')
     assert run(["keys", "create", "ci"]) == Exit.INCOMPLETE
