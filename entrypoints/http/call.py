@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+import msgspec
 from aiohttp import web
 
 from domain.model.access import NOBODY, Principal
@@ -29,6 +30,7 @@ class Call:
     """The request beside everything that its handler needs."""
 
     __slots__ = (
+        "_is_sampled",
         "accepted",
         "address",
         "deprecated",
@@ -60,8 +62,9 @@ class Call:
         self.doorway = doorway
         self.endpoint = UNMATCHED  # route template
         self.request_id = request_id_of(headers.get("X-Request-Id"), doorway.ids)
-        self.trace = trace_of(headers.get("traceparent"), headers.getall("tracestate", ()), doorway.ids)
-        CURRENT.set(self.trace)
+        begun = trace_of(headers.get("traceparent"), headers.getall("tracestate", ()), doorway.ids)
+        self._is_sampled = begun.sampled
+        self._belongs_to(msgspec.structs.replace(begun, sampled=False))  # who is not let in fills no store of traces
         self.address = doorway.limiting.proxies.client_of(request)
         self.principal: Principal = NOBODY  # until the door has let them in
         self.deprecated: list[Deprecation] = []  # that the request uses
@@ -73,6 +76,11 @@ class Call:
         self.stream: web.StreamResponse | None = None  # an answer that has begun
         self.subject: str | None = None  # what an administrator's request was about, where its address does not tell
         self.headers: dict[str, str] = {}  # of the answer, whatever it will be
+
+    def let_in(self, principal: Principal) -> None:
+        """The door knows who asks: from here on their request may be traced."""
+        self.principal = principal
+        self._belongs_to(msgspec.structs.replace(self.trace, sampled=self._is_sampled))
 
     @property
     def sender(self) -> str:
@@ -93,6 +101,10 @@ class Call:
     def origin(self) -> Origin:
         """The request as far as the services care."""
         return Origin(principal=self.principal.name, peer=self.address, trace=self.trace)
+
+    def _belongs_to(self, trace: Trace) -> None:
+        self.trace = trace
+        CURRENT.set(trace)
 
 
 def wants_fresh(controls: Iterable[str]) -> bool:

@@ -30,7 +30,7 @@ async def admit(call: Call, route: Route | None) -> None:
     """
     if route is not None and route.is_open:
         return
-    call.principal = await _who_asks(call)
+    call.let_in(await _who_asks(call))
     await count(call, route)
     if route is None or route.right is None:
         return

@@ -10,6 +10,7 @@ import pytest
 
 from tests.e2e.api import ROOT, Api, Json
 from tests.e2e.collector import Collector, Span
+from tests.e2e.keys import ASKING, made
 from tests.e2e.service import Service, free_port
 from tests.e2e.shared_loop import WorkerProcess, migrate, shared_settings
 from tests.e2e.stores import settings_of
@@ -128,6 +129,22 @@ async def test_a_flush_after_a_kill_is_linked_to_the_requests_before_it(tmp_path
         await api.flush()
         (flush,) = await collector.wait_for("batch_persist_tasks")
         assert flush.links == ((TRACE, request.span_id),)
+
+
+async def test_who_is_not_let_in_leaves_no_span_whatever_they_ask_for(tmp_path, collector):
+    settings = traced(collector) | ASKING | {"PERSISTENCE__QUOTAS__ANONYMOUS_PER_MINUTE": "3"}
+    known = {"X-API-Key": made(tmp_path, settings, "write")}
+    service = Service(tmp_path, settings=settings)
+    async with service, Api(service.url) as api:
+        await post(api, batch(), **(SENT | known))
+        for status in (401, 401, 429):
+            assert (await api.send("POST", f"{ROOT}/tasks/batch", body=batch(), headers=SENT)).status == status
+        assert (await api.send("GET", "/health/live", headers=SENT)).status == 200
+        assert (await api.send("GET", f"{ROOT}/tasks", headers=SENT | known)).status == 403
+        await collector.wait_for(POSTED, f"GET {ROOT}/tasks")
+        assert await service.stop() == 0
+    served = [(span.name, span.attributes["http.response.status_code"]) for span in collector.spans if span.kind == 2]
+    assert sorted(served) == [(f"GET {ROOT}/tasks", 403), (POSTED, 202)]
 
 
 async def test_only_what_its_caller_or_chance_has_chosen_is_traced(tmp_path, collector):
