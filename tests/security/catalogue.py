@@ -43,6 +43,7 @@ ATTEMPTS = {
         "a deployment is one trust domain: keys have scopes for rights and collections, 403 names the missing one",
         (
             f"{ACCESS}::test_a_scope_for_one_collection_opens_that_one_alone",
+            f"{ACCESS}::test_how_far_a_session_is_belongs_to_it_and_nothing_else_of_its_tasks_does",
             f"{ACCESS}::test_a_restore_needs_both_collections_that_it_shows",
             f"{ACCESS}::test_a_search_needs_the_right_to_read_what_it_looks_into",
             MATRIX,

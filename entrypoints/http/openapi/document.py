@@ -282,7 +282,7 @@ def _translation(found: dict[str, Document]) -> dict[str, Document]:
     }
     return {
         _SPECIAL["detail"]: whole
-        | {"description": "A session, and how far its tasks are."}
+        | {"description": "A session, and how far its tasks are: who may read it sees these numbers, too."}
         | {"properties": whole["properties"] | {"tasks": progress}, "required": [*whole["required"], "tasks"]},
         _SPECIAL["restored"]: {
             "type": "object",

@@ -12,7 +12,7 @@ import pytest
 from yarl import URL
 
 from domain.model.observations import RecordsAccepted, RequestServed
-from tests.integration.http.running import API, Running, running, task
+from tests.integration.http.running import API, Running, running, session, task
 
 TASKS, SESSIONS = f"{API}/tasks", f"{API}/sessions"
 SECONDS = 30.0  # far above what anything here takes; only a hang comes near
@@ -101,6 +101,21 @@ async def test_a_scope_for_one_collection_opens_that_one_alone(guarded: Running)
     status, body, response = await guarded.get(SESSIONS, headers=await guarded.key("read:translation_tasks"))
     assert (status, body["code"], body["scope"]) == (403, "missing_scope", "read:translation_sessions")
     assert 'error="insufficient_scope"' in response.headers["WWW-Authenticate"]
+
+
+async def test_how_far_a_session_is_belongs_to_it_and_nothing_else_of_its_tasks_does(guarded: Running) -> None:
+    writer, reader = await guarded.key("write"), await guarded.key("read:translation_sessions")
+    await guarded.ask("POST", f"{SESSIONS}/batch", json={"sessions": [session()]}, headers=writer)
+    await guarded.ask("POST", f"{TASKS}/batch?ack=stored", json={"tasks": [task(source_text="hidden")]}, headers=writer)
+    status, body, _ = await guarded.get(f"{SESSIONS}/s1", headers=reader)
+    assert (status, body["tasks"]["counts"]["pending"], b"hidden" in guarded.last) == (200, 1, False)
+    for method, path in (
+        ("GET", f"{SESSIONS}/s1/tasks"),
+        ("GET", f"{TASKS}/t1"),
+        ("POST", f"{API}/recovery/restore/s1"),
+    ):
+        _, refused, _ = await guarded.ask(method, path, headers=reader)
+        assert refused["scope"] == "read:translation_tasks"
 
 
 async def test_reading_writing_and_ruling_are_three_rights(guarded: Running) -> None:
