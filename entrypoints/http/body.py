@@ -156,7 +156,10 @@ def too_large(size: int | None) -> PayloadTooLarge:
 
 
 class _Inflater:
-    """Decodes gzip piece by piece, and gives up on a bomb before it is decoded."""
+    """Decodes gzip piece by piece, and gives up on a bomb before it is decoded.
+
+    What has come out is compared with what went in for it: what else has arrived of a bomb vouches for nothing.
+    """
 
     def __init__(self) -> None:
         self._stream = zlib.decompressobj(_GZIP)
@@ -179,7 +182,7 @@ class _Inflater:
             raise MalformedBody("The body is not gzip, although `Content-Encoding` says so.") from None
         self._waiting = self._stream.unconsumed_tail or self._stream.unused_data
         self._given += len(piece)
-        if self._given > max(_RATIO_COUNTS_ABOVE, self._taken * _MAX_RATIO):
+        if self._given > max(_RATIO_COUNTS_ABOVE, (self._taken - len(self._waiting)) * _MAX_RATIO):
             raise PayloadTooLarge(f"The gzip data grows more than {_MAX_RATIO} times; send it less compressed.")
         return piece
 

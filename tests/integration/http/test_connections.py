@@ -8,6 +8,7 @@ import os
 import resource
 import socket
 import ssl
+import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -88,6 +89,19 @@ async def test_who_never_ends_a_handshake_takes_no_place_from_others(place: Plac
         async with friend.get(address, ssl=place.friend()) as answer:
             assert before is (answer.connection and answer.connection.transport), "a handshake ended who was idle"
     assert max(counts) == BOUND
+
+
+async def test_an_idle_encrypted_connection_is_no_quarter_of_a_mebibyte(place: Place) -> None:
+    async with bounded(place) as service, contextlib.AsyncExitStack() as stack:
+        tracemalloc.start()
+        stack.callback(tracemalloc.stop)
+        for _ in range(BOUND):
+            await stack.enter_async_context(service.connection())
+        async with asyncio.timeout(10):
+            while held(service.server.port) < BOUND:  # noqa: ASYNC110  # an accept wakes nobody
+                await asyncio.sleep(0.01)
+        held_bytes, _ = tracemalloc.get_traced_memory()
+        assert held_bytes < BOUND * 128 * 1024
 
 
 @pytest.mark.parametrize("encrypted", [False, True])
