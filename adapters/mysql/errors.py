@@ -51,6 +51,9 @@ _REFUSED = {
     *(1264, 1265, 1292, 1300, 1366, 1406, 1411, 1690, 3140, 3988),  # out of range, too long, not in this character set
     1118,  # the row is too large
 }
+_REPEATING = {  # numbers whose messages repeat values, or what a statement is made of
+    *(1062, 1064, 1292, 1300, 1366, 1411, 1526, 1644, 1690, 3988),
+}
 _TOO_LARGE = {1153}  # the packet
 _CORRUPT = {1034, 1194, 1712, 1877}  # a table or an index is damaged
 
@@ -76,6 +79,8 @@ _GARBLED = (
 _NULL, _DUPLICATE = 1048, 1062
 GUARDED = "created_at"  # the column that an upsert makes null where it met the row of another key
 _ROW = re.compile(r" at row (\d+)$")
+_VALUE = re.compile(r"['\"]|(?<=for value )\S", re.ASCII)  # where one begins
+_NAME = re.compile(r" for (?:column|function) \S+(?: at row \d+)?$", re.ASCII)  # what stands behind it
 
 
 @contextmanager
@@ -111,7 +116,7 @@ def _translation(server: str, error: MySQLError, *, reading: bool) -> BackendErr
         return BackendUnavailable(f"{server}: {reason(error.__cause__)}.")
     if not number:
         return BackendUnavailable(_garbled(server, error) if isinstance(error, InternalError) else f"{server}: {text}.")
-    sentence = f"{server} {number}: {str(text).rstrip('.')}."
+    sentence = f"{server} {number}: {_told(number, str(text)).rstrip('.')}."
     if reading and number in _OUT_OF_TIME:
         return QueryTimeout(sentence)
     meaning = BackendUnavailable if number in _OF_THE_DRIVER else _MEANINGS.get(number, BackendError)
@@ -123,5 +128,16 @@ def _translation(server: str, error: MySQLError, *, reading: bool) -> BackendErr
     return RecordRefused(sentence, index=int(row[1]) - 1 if row else None)
 
 
+def _told(number: int, text: str) -> str:
+    """What a server says without the values that it repeats; which column or function has them is kept."""
+    value = _VALUE.search(text)
+    if value is None or (number not in _REPEATING and (number in _MEANINGS or number in _OF_THE_DRIVER)):
+        return text
+    name = _NAME.search(text, value.end())
+    return f"{text[: value.start()]}…{name[0] if name else ''}"
+
+
 def _garbled(server: str, error: Exception) -> str:
-    return f"{server} does not speak MySQL's protocol as expected: {str(error).rstrip('.')}."
+    """Some of the driver's errors repeat what it could not read."""
+    said = type(error).__name__ if isinstance(error, LookupError | TypeError | ValueError) else str(error).rstrip(".")
+    return f"{server} does not speak MySQL's protocol as expected: {said}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from collections.abc import Mapping
 from typing import Any
@@ -22,6 +23,7 @@ from domain.errors import (
 
 RETRY_SECONDS = 5.0
 _DETAIL_CHARS = 500
+_VALUE = re.compile(r"'|: \"")  # where a reason begins to repeat one
 _FULL = ("disk usage exceeded", "read-only / allow delete")  # what blocks an index whose disk is nearly full
 
 _BY_TYPE: dict[str, type[BackendError]] = {
@@ -68,7 +70,9 @@ def refusal(place: str, status: int, error: Mapping[str, Any], *, index: int | N
 
     Any: a document of the server's.
     """
-    kind, reason = str(error.get("type", "")), _innermost(error)[:_DETAIL_CHARS].rstrip(".")
+    said = _innermost(error) if index is None else str(error.get("reason", ""))  # inside of a record's is its value
+    reason = _without_values(said)[:_DETAIL_CHARS].rstrip(".")
+    kind = str(error.get("type", ""))
     sentence = f"{place} refuses ({' '.join(filter(None, (str(status), kind)))}): {reason}."
     found = _BY_TYPE.get(kind) or _BY_STATUS.get(status, BackendError)
     if any(words in reason for words in _FULL):
@@ -76,6 +80,11 @@ def refusal(place: str, status: int, error: Mapping[str, Any], *, index: int | N
     if found is RecordRefused or (index is not None and status == 400 and found is BackendError):
         return RecordRefused(sentence, index=index)
     return found(sentence, retry_after=RETRY_SECONDS)
+
+
+def _without_values(reason: str) -> str:
+    value = _VALUE.search(reason)
+    return f"{reason[: value.start()]}…" if value else reason
 
 
 def _innermost(error: Mapping[str, Any]) -> str:

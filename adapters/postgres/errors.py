@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -51,6 +52,8 @@ _MEANINGS: dict[
 
 
 _DUPLICATE = "23505"
+_REPEATING = ("22", "42601", "P0")  # codes, or their classes, whose messages repeat values in quotes
+_RANGE = re.compile(r" is out of range for type [\w ]+$")  # what may stand behind one
 
 
 @contextmanager
@@ -73,10 +76,21 @@ def translation(error: asyncpg.PostgresError) -> PersistenceError:
     if error.severity is None and isinstance(error, asyncpg.DataError):  # the driver's own; its text repeats the values
         return RecordRefused("PostgreSQL cannot hold a value.")
     code = error.sqlstate or ""
-    if code == _DUPLICATE:
-        return RecordRefused(f"PostgreSQL: {_one_line(error)} ({code}).", taken=True)
     meaning = _MEANINGS.get(code) or _MEANINGS.get(code[:2], BackendError)
-    return meaning(f"PostgreSQL: {_one_line(error)} ({code}).")
+    told = _without_values(error) if meaning is BackendError or code.startswith(_REPEATING) else _one_line(error)
+    if code == _DUPLICATE:
+        return RecordRefused(f"PostgreSQL: {told} ({code}).", taken=True)
+    return meaning(f"PostgreSQL: {told} ({code}).")
+
+
+def _without_values(error: BaseException) -> str:
+    """The message as far as no value is repeated in it, and of which type that is not."""
+    text = str(error.args[0]) if error.args else ""
+    before, quote, _ = text.partition('"')
+    if not quote:
+        return _one_line(error)
+    found = _RANGE.search(text)
+    return f"{before}…{found[0] if found else ''}"
 
 
 def _one_line(error: BaseException) -> str:

@@ -40,6 +40,7 @@ Call: TypeAlias = tuple[str, Sequence[str], Sequence[Argument]]  # script, keys,
 
 OLDEST = (7, 0)
 _REFUSALS = (ReadOnlyError, BusyLoadingError, ClusterDownError)  # before anything was done
+_ARGUMENTS = ", with args beginning with"  # where an answer begins to repeat what was sent
 _REFUSING = ("MISCONF", "NOREPLICAS", "BUSY ")  # ... as the driver has no classes for
 PROMISES: Mapping[str, tuple[str, str]] = {
     "appendonly": ("yes", "what was acknowledged would be gone with the server's process"),
@@ -169,7 +170,7 @@ class RedisServer:
             return _Forbidden(f"Redis refuses: {error}.", retry_after=1.0)
         if not isinstance(error, ResponseError):
             self._proved = False  # it may come back as another one
-        what = str(error).rstrip(".") or f"it did not answer within {self.call_seconds:g} s"
+        what = str(error).partition(_ARGUMENTS)[0].rstrip(".") or f"it did not answer within {self.call_seconds:g} s"
         if isinstance(error, _REFUSALS) or what.startswith(_REFUSING):
             return JournalRefused(f"Redis takes nothing now: {what}.", retry_after=1.0)
         if isinstance(error, ResponseError) and "user_script" in what:

@@ -253,13 +253,20 @@ ATTEMPTS = {
         ),
     ),
     "S31": Attempt(
-        "secrets in logs, metrics, problems, journals and databases",
+        "secrets in logs, metrics, problems, journals and databases; values of records in what a store says of them",
         "none: searched for by a whole run with recognisable ones",
         (
             f"{E2E_ACCESS}::test_no_secret_stands_in_logs_metrics_or_problems",
             f"{ENCRYPTION}::test_no_plaintext_is_kept_anywhere",
             f"{ENCRYPTION}::test_neither_the_buffer_that_instances_share_nor_its_worker_sees_a_plaintext",
+            "integration/mysql/test_refusals.py::test_a_refusal_names_what_refuses_and_repeats_no_value",
+            "integration/mysql/test_refusals.py::test_a_statement_that_is_not_understood_is_not_repeated",
+            "integration/postgres/test_refusals.py::test_a_refusal_names_what_refuses_and_repeats_no_value",
+            "integration/opensearch/test_backend.py"
+            "::test_an_index_that_was_made_otherwise_refuses_its_records_and_no_others",
+            "integration/redis/test_backend.py::test_what_was_sent_is_not_repeated_where_a_command_is_unknown",
         ),
+        "of what a trigger of the database's owner says, all before the first quote is kept: it may name a value",
     ),
     "S32": Attempt(
         "metrics, documentation and the system's addresses from the public side",

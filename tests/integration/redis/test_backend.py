@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from adapters.redis.server import RedisServer
 from adapters.redis.states import Names, secondary
 from domain.errors import (
     BackendCorrupt,
@@ -17,6 +18,7 @@ from domain.errors import (
     BackendUnavailable,
     InvalidConfiguration,
     InvalidParameter,
+    JournalUnreachable,
     QueryTimeout,
     StartFailure,
 )
@@ -57,6 +59,14 @@ async def failure_of(backend) -> str:
 async def test_a_wrong_password_is_one_sentence_that_names_the_place_and_not_the_password(database):
     said = await failure_of(build(replace(database, password="hunter2")))
     assert ("backends.fast.url" in said, "password" in said, "hunter2" in said) == (True, True, False)
+
+
+async def test_what_was_sent_is_not_repeated_where_a_command_is_unknown(database):
+    server = RedisServer(Secret(database.dsn))
+    with pytest.raises(JournalUnreachable, match="unknown command 'EVALUATE'") as caught:
+        await server.ask("EVALUATE", "canary-5d1f")
+    assert "canary-5d1f" not in caught.value.detail
+    await server.close()
 
 
 async def test_a_database_that_is_not_there_is_said(database):
