@@ -18,7 +18,7 @@ from domain.model.access import Right, scope_of
 from domain.model.built_in import BUILT_IN
 from tests.e2e.api import ROOT, Api, Reply
 from tests.e2e.keys import ASKING, id_of, made, persistence
-from tests.e2e.service import Service, free_port
+from tests.e2e.service import PATIENT, Service, free_port
 from tests.e2e.shared_loop import WorkerProcess, migrate, shared_settings
 from tests.e2e.stores import on_every_store
 
@@ -133,7 +133,7 @@ def shared(databases, tmp_path: Path) -> dict[str, str]:
     """Settings of instances over one database."""
     database = databases("mariadb")
     main = "PERSISTENCE__BACKENDS__MAIN__"
-    settings = ASKING | {f"{main}TYPE": "mariadb", f"{main}DSN": database.dsn}
+    settings = ASKING | PATIENT | {f"{main}TYPE": "mariadb", f"{main}DSN": database.dsn}
     assert persistence(tmp_path, settings, "migrate").returncode == 0
     return settings
 

@@ -38,6 +38,8 @@ encrypted = ["email", "name", "preferences"]
 encrypted = ["source_text", "translated_text", "error_message", "metadata"]
 [collections.logs]
 encrypted = ["message", "context"]
+[buffer]
+read_deadline_seconds = 120.0  # a loaded machine is no failure
 """
 
 

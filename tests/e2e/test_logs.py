@@ -11,12 +11,11 @@ from uuid import UUID
 import aiohttp
 import pytest
 
-from tests.e2e.service import Service, command, environment
+from tests.e2e.service import PATIENT, Service, command, environment
 
 pytestmark = pytest.mark.slow
 
 LOGS = "/api/v1/logs"
-PATIENT = {"PERSISTENCE__BUFFER__READ_DEADLINE_SECONDS": "60"}
 
 
 async def test_logs_go_in_and_out_by_the_command_line(tmp_path: Path) -> None:

@@ -13,13 +13,12 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.e2e.service import Service, command, environment
+from tests.e2e.service import PATIENT, Service, command, environment
 from tests.e2e.stores import settings_of
 
 pytestmark = pytest.mark.slow
 
 USERS = "/api/v1/users"
-PATIENT = {"PERSISTENCE__BUFFER__READ_DEADLINE_SECONDS": "120"}  # a loaded machine is no failure
 
 
 @pytest.fixture(params=["mariadb", "mysql", "postgres"])
