@@ -57,6 +57,7 @@ class Backends:
         self.standing_by: Callable[[Settings], AbstractAsyncContextManager[None]] = lambda _: nullcontext()
         self.absent: list[BackendAbsent] = []  # at the start
         self._late: dict[OpenableBackend, LateOpening] = {}  # of those
+        self._fixed = _fixed(settings)  # what the process runs by, whatever is configured by now
         self._ready: dict[str, tuple[ConfiguredBackend, OpenableBackend]] = {}  # open, and nothing is kept in them yet
         self._collections = tuple(collections)
         self._observer = observer
@@ -174,7 +175,7 @@ class Backends:
                 await adapter.close()
 
     async def _turn_to(self, settings: Settings, adapters: dict[str, OpenableBackend]) -> Reloaded:
-        former, before = self._adapters, self.settings
+        former = self._adapters
         idle = self.registry.replace(self._named(settings, adapters), self._routes(settings))
         self._adapters, self.settings = adapters, settings
         if self.turned is not None:
@@ -184,7 +185,7 @@ class Backends:
             routes=self._routes(settings),
             opened=tuple(name for name, adapter in adapters.items() if adapter is not former.get(name)),
             closed=tuple(name for name, adapter in former.items() if adapter is not adapters.get(name)),
-            needs_restart=tuple(_differences(_fixed(before), _fixed(settings))),
+            needs_restart=tuple(_differences(self._fixed, _fixed(settings))),
         )
         self._observer(
             ConfigurationReloaded(

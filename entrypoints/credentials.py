@@ -51,7 +51,7 @@ class Credentials:
         self._authenticator = KeyAuthenticator(self._store, observer, clock)
         self._noting: asyncio.Task[None] | None = None
         self.keys = ApiKeys(self._store, ids, clock, self._authenticator.forget)
-        self._tokens = _tokens(settings, observer, clock)
+        self._tokens = build_tokens(settings, observer, clock)
         taken: list[Authenticator] = [] if settings.auth.mode == "off" else [self._authenticator]
         self.access = Access(taken if self._tokens is None else [*taken, self._tokens])
 
@@ -89,7 +89,7 @@ class Credentials:
         await self._store.close()
 
 
-def _tokens(settings: Settings, observer: Observer, clock: Clock) -> JwtAuthenticator | None:
+def build_tokens(settings: Settings, observer: Observer, clock: Clock) -> JwtAuthenticator | None:
     """What judges tokens; None where none are taken. Raises StartFailure."""
     if not settings.auth.issuers:
         return None

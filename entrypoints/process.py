@@ -28,10 +28,11 @@ from ports.migrating import Migrating
 OTHER_FILES = 1024  # beside connections: journals, databases, uploads
 
 
-async def serve(settings: Settings, announce: Callable[[str], None], reread: Callable[[], Settings]) -> int:
+async def serve(settings: Settings, announce: Callable[[str, str | None], None], reread: Callable[[], Settings]) -> int:
     """Serve until a signal asks for the end; returns the exit code. Raises StartFailure.
 
-    ``announce`` is told the URL once requests are answered; ``reread`` gives the configuration when it has changed.
+    ``announce`` is told the URL once requests are answered, and that of operators if they have one; ``reread`` gives
+    the configuration when it has changed.
     """
     allow_files(settings.server.max_connections + OTHER_FILES)
     container = Container(settings=settings)
@@ -48,12 +49,9 @@ async def serve(settings: Settings, announce: Callable[[str], None], reread: Cal
         gc.freeze()  # what a start leaves behind is never garbage: no collection needs to walk it again
         reload_on_hangup(container.backends(), stop)
         try:
-            announce(server.url)
-            observer(
-                ServiceStarted(
-                    url=server.url, admin_url=admin.url if admin else None, instance=container.buffer().instance
-                )
-            )
+            admin_url = admin.url if admin else None
+            announce(server.url, admin_url)
+            observer(ServiceStarted(url=server.url, admin_url=admin_url, instance=container.buffer().instance))
             await stop.requested.wait()
             container.buffer().retire()
             if stop.patient:

@@ -44,7 +44,7 @@ class StoreWatch:
         self._observer = observer
         self._look_seconds = look_seconds
         self._sweep_seconds = sweep_seconds
-        self._is_there: bool | None = None
+        self._is_there = True  # as long as nothing else was found
 
     async def open(self) -> None:
         """Open the store; one that does not answer is opened later. Raises StartFailure, BackendExhausted."""

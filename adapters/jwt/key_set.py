@@ -54,6 +54,7 @@ class KeySet:
         except _NoKeys as error:
             if self._settings.jwks_file:
                 raise InvalidConfiguration(f"auth.issuers.{self._name}.jwks_file: {error}.") from error
+            self._lose(error)
 
     async def close(self) -> None:
         """Read no more."""
@@ -89,9 +90,12 @@ class KeySet:
         try:
             await self._read()
         except _NoKeys as error:
-            if not self._is_lost:
-                self._is_lost = True
-                self._observer(IssuerLost(issuer=self._name, detail=str(error)))
+            self._lose(error)
+
+    def _lose(self, error: _NoKeys) -> None:
+        if not self._is_lost:
+            self._is_lost = True
+            self._observer(IssuerLost(issuer=self._name, detail=str(error)))
 
     async def _read(self) -> None:
         self._tried_at = self._clock.monotonic()

@@ -65,12 +65,13 @@ def scope_of(right: Right, collection: str | None = None) -> str:
 
 def checked_scopes(texts: Iterable[str], collections: Iterable[str]) -> frozenset[str]:
     """Scopes that mean something. Raises InvalidParameter, naming the one that does not."""
-    known = {scope_of(right, name) for right in Right for name in ("", *collections)}
+    names = tuple(collections)
+    known = {scope_of(right, name) for right in Right for name in ("", *names)}
     scopes = frozenset(texts)
     for scope in sorted(scopes - known):
         named = repr(scope[:80]) if _WORDS.fullmatch(scope) else "One of the texts"
         raise InvalidParameter(
             f"{named} is no scope; one is a right ({', '.join(Right)}) or, like `read:translation_tasks`, a "
-            "right and a collection."
+            f"right and a collection ({', '.join(names)})."
         )
     return scopes

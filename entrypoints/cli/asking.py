@@ -82,7 +82,8 @@ def refused(answer: Answer) -> CommandFailed:
     problem = answer.problem
     code = Exit.USAGE if answer.status in WRONG_QUESTION else Exit.INCOMPLETE
     cure = OTHER_KEY if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) else problem.cure
-    return CommandFailed(f"{problem.detail} {cure}".strip(), code)
+    wait = f" `Retry-After` is {answer.retry_after:.0f}." if answer.retry_after else ""
+    return CommandFailed(f"{problem.detail} {cure}{wait}".strip(), code)
 
 
 def introduced(stranger: NotTheService) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
+from adapters.system.clock import SystemClock
 from domain.errors import BackendUnavailable
 from domain.model.api_keys import ApiKey
+from domain.model.observations import IssuerLost, Observation
 from domain.services.api_keys import KeyStore
-from entrypoints.credentials import build_keys_backend
+from entrypoints.credentials import build_keys_backend, build_tokens
 from entrypoints.setting_rules import is_loopback
 from entrypoints.settings import Settings
 from ports.abilities import ConditionalWrites
@@ -34,6 +36,27 @@ def look(settings: Settings) -> Outlook:
     open_air = "; they travel unencrypted, unless TLS ends in front of the service" if bare else ""
     found = f"keys, in the backend {settings.keys_backend}: {active:,} of {len(keys):,} active" if keys else _FIRST
     return Outlook(found + open_air, warning=bare or not active)
+
+
+def look_at_issuers(settings: Settings) -> Outlook:
+    """Whether the keys of those whose tokens are taken can be read. Raises StartFailure."""
+    lost: list[str] = []
+
+    def note(observation: Observation) -> None:
+        if isinstance(observation, IssuerLost):
+            lost.append(f"{observation.issuer}: {observation.detail}")
+
+    async def opened() -> None:
+        if tokens := build_tokens(settings, note, SystemClock()):
+            try:
+                await tokens.open()
+            finally:
+                await tokens.close()
+
+    asyncio.run(opened())
+    if lost:
+        return Outlook(f"{'; '.join(lost)}. Until they are read, tokens are answered with 503", warning=True)
+    return Outlook(f"tokens of {', '.join(settings.auth.issuers)}")
 
 
 async def _keys(settings: Settings) -> list[ApiKey]:

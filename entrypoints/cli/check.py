@@ -25,6 +25,7 @@ from entrypoints.cli.asking import json_option, print_json
 from entrypoints.cli.failures import Exit
 from entrypoints.cli.options import config_option, data_dir_option
 from entrypoints.cli.progress import waiting
+from entrypoints.cli.saying import counted
 from entrypoints.cli.tables import print_table
 from entrypoints.settings import Settings, load_settings
 from ports.resource import Resource
@@ -54,8 +55,8 @@ class Finding(msgspec.Struct, frozen=True):
 @data_dir_option
 @json_option
 def check(config: Path | None, data_dir: str | None, as_json: bool) -> int:
-    """Say whether the service would start here: configuration, data folder, disk, address, callers, keyring, backends,
-    object store, search index, cache, traces.
+    """Say whether the service would start here: configuration, data folder, disk, addresses, callers, issuers,
+    keyring, backends, object store, search index, cache, traces.
 
     \b
     Example: persistence check && persistence serve
@@ -93,9 +94,13 @@ def _looks(settings: Settings) -> Iterator[tuple[str, Callable[[], tuple[Verdict
     yield "disk space", lambda: _space(settings)
     yield "disk sync", lambda: _sync(settings.data_folder)
     yield "address", lambda: _address(settings.server.host, settings.server.port)
+    if settings.admin.port is not None:
+        yield "admin address", lambda: _address(settings.admin.host, settings.admin.port or 0)
     if settings.server.tls_certificate:
         yield "certificate", lambda: _certificate(settings)
     yield "callers", lambda: _callers(settings)
+    if settings.auth.issuers:
+        yield "issuers", lambda: _issuers(settings)
     if settings.keyring.is_there:
         yield "keyring", lambda: _keyring(settings)
     for name in settings.backends:
@@ -111,8 +116,8 @@ def _keyring(settings: Settings) -> tuple[Verdict, str]:
 
     keys = read_keys(settings)
     fields = [f"{name}.{field}" for name, names in settings.encrypted.items() for field in names]
-    told = f"{len(keys.keys) if keys else 0} keys; {', '.join(fields) or 'no field'} is encrypted"
-    return Verdict.OK, told
+    found = counted(len(keys.keys) if keys else 0, "key")
+    return Verdict.OK, f"{found}; encrypted: {', '.join(fields) or 'no field'}"
 
 
 def _folder(folder: Path) -> tuple[Verdict, str]:
@@ -163,6 +168,13 @@ def _callers(settings: Settings) -> tuple[Verdict, str]:
     from entrypoints.cli import callers
 
     outlook = callers.look(settings)
+    return Verdict.WARNING if outlook.warning else Verdict.OK, outlook.detail
+
+
+def _issuers(settings: Settings) -> tuple[Verdict, str]:
+    from entrypoints.cli import callers
+
+    outlook = callers.look_at_issuers(settings)
     return Verdict.WARNING if outlook.warning else Verdict.OK, outlook.detail
 
 

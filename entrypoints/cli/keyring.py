@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -60,8 +61,11 @@ def file_option(function: F) -> F:
     return click.option("--file", metavar="FILE", callback=_file, help=text)(function)
 
 
-def _today() -> str:
-    return time.strftime("k%Y%m%d")
+def _named(taken: Collection[str] = ()) -> str:
+    """An id that is not taken yet."""
+    today = time.strftime("k%Y%m%d")
+    names = itertools.chain([today], (f"{today}-{again}" for again in itertools.count(2)))
+    return next(name for name in names if name not in taken)
 
 
 @click.group()
@@ -86,7 +90,7 @@ def create(file: Path, key_id: str | None) -> None:
     Example: persistence keyring create keys.toml
     Exit:    0 made, 78 it is there already, or cannot be made
     """
-    key_file.create(file, key_id or _today())
+    key_file.create(file, key_id or _named())
     click.echo(f'{file} is made. Name it in the configuration: [keyring] file = "{file.absolute()}"')
 
 
@@ -114,6 +118,8 @@ def list_keys(url: str, as_json: bool) -> None:
     print_table(("collection", "encrypted", "looked at", "plain", "unreadable", "last error"), looked)
     if not state.finished:
         click.echo("The records are being looked at: these are not all yet.", err=True)
+    elif not state.clean:
+        click.echo("Some were encrypted anew since they were counted; the next look counts them anew.", err=True)
     return None
 
 
@@ -127,23 +133,27 @@ def rotate(key_id: str | None, file: Path, url: str, *, prepare: bool) -> None:
 
     What is stored is encrypted anew in the background; until then the former keys decrypt it. Of several instances
     each must have the new key before one encrypts by it: --prepare, copy the file to all of them and reload them, then
-    the same command without --prepare.
+    `persistence keyring rotate --id` with its id.
 
     \b
     Example: persistence keyring rotate --id k2
     Exit:    0 done, 1 the service refuses it, 69 no service answers,
              78 the file cannot be used; at 1 and 69 it is changed all the same
     """
-    chosen = key_id or _today()
-    if chosen in key_file.read_keys(file).keys:
-        if prepare or key_id is None:
+    taken = key_file.read_keys(file).keys
+    chosen = key_id or _named(taken)
+    if chosen in taken:
+        if prepare:
             raise InvalidConfiguration(f"keyring.file: {file} has a key {chosen!r} already; choose another --id.")
         key_file.activate(file, chosen)
     else:
         key_file.add(file, chosen, active=not prepare)
     asked("POST", url, _RELOAD)
     if prepare:
-        return click.echo(f"The key {chosen} decrypts from now on; it encrypts when this is said without --prepare.")
+        return click.echo(
+            f"The key {chosen} decrypts from now on; `persistence keyring rotate --id {chosen}` has it encrypt, when "
+            "every instance has it."
+        )
     return click.echo(f"The key {chosen} encrypts from now on; `persistence keyring list` shows what is left to do.")
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import msgspec
 
-from domain.errors import PersistenceError
+from domain.errors import InvalidParameter, PersistenceError
 from entrypoints.cli.asking import json_option, print_json
 from entrypoints.cli.failures import CommandFailed, Exit
 from entrypoints.cli.options import config_option, data_dir_option
@@ -75,14 +75,17 @@ def create(
 
     \b
     Example: persistence keys create importer --scope write:files > importer.key
-    Exit:    0 made, 1 the backend does not answer, or there is no such scope,
+    Exit:    0 made, 1 the backend does not answer, 2 there is no such scope,
              78 the configuration is no good
     """
     settings = load_settings(config, flags={"data_dir": data_dir})
     until = None if expires_in is None else datetime.now(UTC) + timedelta(days=expires_in)
-    with _audited(settings, "keys.create", name) as act:
-        key, text = _run(settings, lambda held: held.create(name, scopes, expires_at=until, by=_who()))
-        act.subject = f"{key.key_id} {' '.join(sorted(key.scopes))}"
+    try:
+        with _audited(settings, "keys.create", name) as act:
+            key, text = _run(settings, lambda held: held.create(name, scopes, expires_at=until, by=_who()))
+            act.subject = f"{key.key_id} {' '.join(sorted(key.scopes))}"
+    except InvalidParameter as error:
+        raise CommandFailed(error.detail, Exit.USAGE) from None
     _print_text(settings, key, text, "Made", as_json=as_json)
 
 

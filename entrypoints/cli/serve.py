@@ -14,7 +14,7 @@ from entrypoints.cli.options import config_option, data_dir_option
 from entrypoints.cli.progress import waiting
 from entrypoints.cli.saying import give_up
 from entrypoints.cli.tables import print_table
-from entrypoints.settings import Settings, load_settings
+from entrypoints.settings import KEY_VARIABLE, Settings, load_settings
 
 
 @click.command()
@@ -42,7 +42,7 @@ def serve(config: Path | None, host: str | None, port: int | None, data_dir: str
     settings = reread()
     from entrypoints.process import serve as run
 
-    code = asyncio.run(run(settings, lambda url: announce(settings, url), reread))
+    code = asyncio.run(run(settings, functools.partial(announce, settings), reread))
     try:
         sys.stdout.flush()
     except OSError:  # the last lines of the log are lost; the exit code is about the records
@@ -90,21 +90,22 @@ def migrate(config: Path | None, data_dir: str | None, names: tuple[str, ...], d
     return None
 
 
-def announce(settings: Settings, url: str) -> None:
+def announce(settings: Settings, url: str, admin_url: str | None) -> None:
     """Show a person what is running and how to talk to it; a log reader gets the start line instead."""
     if sys.stdout.isatty():
-        click.echo(banner(settings, url))
+        click.echo(banner(settings, url, admin_url))
 
 
-def banner(settings: Settings, url: str) -> str:
-    """What a person wants to know first; the command in it works as it stands."""
+def banner(settings: Settings, url: str, admin_url: str | None = None) -> str:
+    """What a person wants to know first; the command in it works as it stands, once a key that it shows is made."""
     head, label = click.style("Persistence Service", bold=True), click.style
+    is_asking = settings.auth.mode != "off"
     return "\n".join(
         (
             "",
             f"  {head} is ready at {label(url, fg='cyan', underline=True)}",
             "",
-            f"  {label('docs', dim=True)}     {url}/docs",
+            f"  {label('docs', dim=True)}     {admin_url or url}/docs",
             f"  {label('data', dim=True)}     {settings.data_folder}",
             f"  {label('promise', dim=True)}  journaled: an answered batch survives kill -9 and power loss",
             *(
@@ -112,7 +113,13 @@ def banner(settings: Settings, url: str) -> str:
                 if settings.shared_partitions
                 else []
             ),
+            *(
+                [f"  {label('callers', dim=True)}  show a key; `persistence keys create` makes one"]
+                if is_asking
+                else []
+            ),
             f"  {label('try', dim=True)}      curl -s {url}/api/v1/translation/sessions/batch \\",
+            *([f'             -H "X-API-Key: ${KEY_VARIABLE}" \\'] if is_asking else []),
             "             -H 'Content-Type: application/json' -d '{\"sessions\": [{",
             '               "session_id": "s1", "status": "pending",',
             '               "source_lang": "en", "target_lang": "de"}]}\'',

@@ -113,6 +113,9 @@ async def test_what_only_a_restart_heeds_is_named_and_the_rest_is_heeded(service
     fixed = ("server.port", "buffer.linger_seconds", "collections.translation_tasks.on_failure")
     assert (outcome.opened, set(outcome.needs_restart)) == (("trial",), set(fixed))
     assert isinstance(service.seen[-1], ConfigurationReloaded)
+    assert set((await service.backends.reload()).needs_restart) == set(fixed)  # they are not heeded yet
+    service.write(ONE)
+    assert (await service.backends.reload()).needs_restart == ()
 
 
 async def test_a_configuration_that_is_gone_is_an_error_with_its_name(service):

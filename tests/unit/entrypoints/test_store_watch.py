@@ -75,6 +75,15 @@ async def test_a_store_that_is_away_at_the_start_is_opened_when_it_answers_and_e
     assert store.opened == 1
 
 
+async def test_a_store_that_is_there_from_the_start_is_nothing_to_tell():
+    seen: list = []
+    found = watch(Store(), Sweeper(NOTHING), seen)
+    await found.open()
+    async with found.running():
+        await asyncio.sleep(0.01)
+    assert seen == []
+
+
 async def test_orphans_are_told_where_there_are_some_and_a_failed_sweep_is_repeated():
     seen: list = []
     sweeper = Sweeper(BackendUnavailable("Gone."), Swept(seen=9, removed=2, freed_bytes=50), NOTHING)

@@ -263,9 +263,11 @@ async def test_an_issuer_that_was_never_reached_is_no_reason_to_refuse_for_good_
     await provider.start()
     provider.moved = True
     settings = IssuerSettings(issuer=ISSUER, audience=AUDIENCE, jwks_url=f"http://127.0.0.1:{provider.port}/keys")
-    door = JwtAuthenticator({"login": settings}, lambda _: None, SystemClock())
+    seen: list[Any] = []
+    door = JwtAuthenticator({"login": settings}, seen.append, SystemClock())
     await door.open()
     assert provider.asked == 1
+    assert [type(each) for each in seen] == [IssuerLost]
     with pytest.raises(KeysUnreachable):
         await door.principal(token())
     await door.close()

@@ -10,6 +10,7 @@ from entrypoints.cli.failures import Exit
 from entrypoints.cli.options import url_of
 from entrypoints.cli.serve import banner
 from entrypoints.cli.tables import report_lines
+from entrypoints.sections import AuthSettings
 from entrypoints.settings import Settings
 from entrypoints.version import VERSION
 
@@ -152,6 +153,18 @@ def test_the_banner_names_the_place_the_promise_and_a_request():
     shown = banner(Settings(data_dir="/data"), "http://127.0.0.1:8080")
     for word in ("http://127.0.0.1:8080", "/data", "journaled", "curl -s http://127.0.0.1:8080/api/v1/translation"):
         assert word in shown
+
+
+def test_where_keys_are_asked_for_the_request_of_the_banner_shows_one():
+    asking = Settings(auth=AuthSettings(mode="keys"))
+    assert '-H "X-API-Key: $PERSISTENCE_API_KEY"' in banner(asking, "http://127.0.0.1:8080")
+    assert "X-API-Key" not in banner(Settings(), "http://127.0.0.1:8080")
+
+
+def test_the_banner_says_where_the_documentation_is_when_operators_have_a_listener():
+    shown = banner(Settings(), "http://127.0.0.1:8080", "http://127.0.0.1:8081")
+    assert "http://127.0.0.1:8081/docs" in shown
+    assert "http://127.0.0.1:8080/docs" not in shown
 
 
 def test_a_report_is_readable():

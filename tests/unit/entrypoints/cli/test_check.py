@@ -75,6 +75,27 @@ def test_a_taken_address_is_a_failure(capsys, monkeypatch):
     assert (code, found["address"]["verdict"]) == (Exit.CONFIGURATION, "failure")
 
 
+def test_the_operators_address_is_looked_at_too(capsys, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("PERSISTENCE__ADMIN__PORT", str(taken.getsockname()[1]))
+        code, found = verdicts(capsys)
+    assert (code, found["admin address"]["verdict"]) == (Exit.CONFIGURATION, "failure")
+
+
+def test_an_issuer_whose_file_is_of_no_use_is_a_failure_and_one_that_is_away_a_warning(tmp_path, capsys):
+    asking = '[auth]\nmode = "keys"\n[auth.issuers.login]\nissuer = "https://login.example"\naudience = "a"\n'
+    (tmp_path / "persistence.toml").write_text(f'{asking}algorithms = ["ES256"]\njwks_file = "none.json"\n')
+    code, found = verdicts(capsys)
+    assert (code, found["issuers"]["verdict"]) == (Exit.CONFIGURATION, "failure")
+    assert "none.json cannot be read" in found["issuers"]["detail"]
+    (tmp_path / "persistence.toml").write_text(
+        f'{asking}algorithms = ["ES256"]\njwks_url = "http://127.0.0.1:9/keys"\n'
+    )
+    code, found = verdicts(capsys)
+    assert (code, found["issuers"]["verdict"]) == (Exit.OK, "warning")
+    assert "login: http://127.0.0.1:9/keys cannot be read" in found["issuers"]["detail"]
+
+
 def test_a_certificate_that_cannot_be_used_is_a_failure(tmp_path, capsys, monkeypatch):
     authority = Authority()
     for name, content in zip(("certificate", "key"), authority.signed("localhost"), strict=True):

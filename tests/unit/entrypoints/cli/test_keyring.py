@@ -67,6 +67,23 @@ def test_a_new_key_encrypts_and_the_service_is_told(keys, script, capsys):
     assert "k2 encrypts from now on" in capsys.readouterr().out
 
 
+def test_keys_of_one_day_have_ids_of_their_own(keys, script, capsys):
+    answers(script, state())
+    for _ in range(3):
+        assert run(["keyring", "rotate", "--url", script.url]) == Exit.OK
+    first, second, third = (id_ for id_ in key_file.read_keys(keys).keys if id_ != "k1")
+    assert (second, third) == (f"{first}-2", f"{first}-3")
+    assert key_file.read_keys(keys).active == third
+    assert run(["keyring", "rotate", "--prepare", "--url", script.url]) == Exit.OK
+    assert f"`persistence keyring rotate --id {first}-4`" in capsys.readouterr().out
+
+
+def test_counts_of_what_was_encrypted_anew_meanwhile_are_said_to_be_old(script, capsys):
+    answers(script, state(3, rewritten=3))
+    assert run(["keyring", "list", "--url", script.url]) == Exit.OK
+    assert "the next look counts them anew" in capsys.readouterr().err
+
+
 def test_a_key_can_be_prepared_for_other_instances_first(keys, script):
     answers(script, state())
     assert run(["keyring", "rotate", "--id", "k2", "--prepare", "--url", script.url]) == Exit.OK

@@ -64,7 +64,8 @@ def test_a_key_is_rotated_and_revoked(capsys):
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["create", "ci", "--scope", "all"], Exit.INCOMPLETE, "is no scope"),
+        (["create", "ci", "--scope", "all"], Exit.USAGE, "is no scope"),
+        (["create", "ci", "--scope", "read:tasks"], Exit.USAGE, "translation_tasks, files, users, logs).\n"),
         (["create", "ci", "--expires-in", "0"], Exit.USAGE, "--expires-in"),
         (["revoke", "none"], Exit.INCOMPLETE, "There is no key 'none'"),
         (["rotate", "none"], Exit.INCOMPLETE, "There is no key 'none'"),
