@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import uuid
 
 from domain.model.tracing import Trace
 
@@ -24,7 +23,8 @@ class SystemIds:
         milliseconds = time.time_ns() // 1_000_000
         chance = int.from_bytes(os.urandom(10), "big")
         random_a, random_b = chance >> 68, chance & (1 << 62) - 1
-        return str(uuid.UUID(int=milliseconds << 80 | _VERSION_7 | random_a << 64 | _VARIANT | random_b))
+        digits = f"{milliseconds << 80 | _VERSION_7 | random_a << 64 | _VARIANT | random_b:032x}"
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
     def secret(self, size: int) -> bytes:
         """As the port says."""

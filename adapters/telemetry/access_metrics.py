@@ -19,13 +19,12 @@ class AccessMetrics:
         limited = Counter(
             "persistence_requests_limited", "Requests beyond their caller's quota.", ("quota",), registry=registry
         )
+        by_quota = {quota: limited.labels(quota) for quota in _QUOTAS}
         degraded = Gauge(
             "persistence_ratelimit_degraded", "1 while instances cannot count requests together.", registry=registry
         )
         self.handlers: Mapping[type, Callable[[Any], None]] = {  # Any: each takes the type it stands behind
-            RequestsLimited: lambda one: limited.labels(one.quota).inc(),
+            RequestsLimited: lambda one: by_quota[one.quota].inc(),
             QuotasDegraded: lambda _: degraded.set(1),
             QuotasShared: lambda _: degraded.set(0),
         }
-        for quota in _QUOTAS:
-            limited.labels(quota)

@@ -11,6 +11,8 @@ from domain.model.observations import Observation
 from domain.model.tracing import CURRENT
 from ports.ambient import Observer
 
+_UNHARMED = contextlib.suppress(Exception)  # a full disk under the log or a closed pipe never turns into a lost request
+
 
 class FanOut:
     """Hands every observation to each observer; a failing one harms neither the others nor the caller."""
@@ -23,6 +25,5 @@ class FanOut:
         if observation.trace is None and (trace := CURRENT.get()) is not None:
             observation = msgspec.structs.replace(observation, trace=trace)
         for observer in self._observers:
-            # A full disk under the log or a closed pipe must never turn into a lost request.
-            with contextlib.suppress(Exception):
+            with _UNHARMED:
                 observer(observation)

@@ -166,6 +166,7 @@ LEVELS: Mapping[type[Observed], int] = {
 _ALWAYS = frozenset({AdministratorActed})  # a trail has no holes, however little the log is to say
 _EVENTS = {kind: re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower() for kind in LEVELS}
 _META = {kind: tuple(f for f in kind.__struct_fields__ if f not in {*KEYS, "trace", "links"}) for kind in LEVELS}
+_REQUEST = {kind: tuple(f for f in KEYS if f in kind.__struct_fields__) for kind in LEVELS}
 
 EventDict = structlog.typing.EventDict
 
@@ -190,8 +191,7 @@ class LogObserver:
             structlog.WriteLogger(stream),
             processors=[self._console_line if style == "console" else self._json_line],
             wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
-            cache_logger_on_first_use=True,
-        )
+        ).bind()
         self._console = Console(stream)
 
     def __call__(self, observation: Observation) -> None:
@@ -202,7 +202,7 @@ class LogObserver:
         if LEVELS[kind] < self._threshold and kind not in _ALWAYS:
             return
         meta = {name: getattr(observation, name) for name in _META[kind]}
-        request = {name: getattr(observation, name) for name in KEYS if hasattr(observation, name)}
+        request = {name: getattr(observation, name) for name in _REQUEST[kind]}
         trace_id = observation.trace.trace_id if observation.trace else None
         self._log.log(LEVELS[kind], _EVENTS[kind], trace_id=trace_id, meta=meta, severity=LEVELS[kind], **request)
 

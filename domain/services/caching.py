@@ -63,7 +63,7 @@ class Lookup:
     @property
     def outcome(self) -> Outcome | None:
         """Of the whole answer: a hit where every part is one; None where nothing was looked up."""
-        return max(self._outcomes, key=list(Outcome).index, default=None)
+        return max(self._outcomes, key=list(Outcome).index) if self._outcomes else None
 
 
 class Kind(Generic[T]):

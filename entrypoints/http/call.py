@@ -64,7 +64,7 @@ class Call:
         self.request_id = request_id_of(headers.get("X-Request-Id"), doorway.ids)
         begun = trace_of(headers.get("traceparent"), headers.getall("tracestate", ()), doorway.ids)
         self._is_sampled = begun.sampled
-        self._belongs_to(msgspec.structs.replace(begun, sampled=False))  # who is not let in fills no store of traces
+        self._belongs_to(_sampled(begun, wanted=False))  # who is not let in fills no store of traces
         self.address = doorway.limiting.proxies.client_of(request)
         self.principal: Principal = NOBODY  # until the door has let them in
         self.deprecated: list[Deprecation] = []  # that the request uses
@@ -80,7 +80,7 @@ class Call:
     def let_in(self, principal: Principal) -> None:
         """The door knows who asks: from here on their request may be traced."""
         self.principal = principal
-        self._belongs_to(msgspec.structs.replace(self.trace, sampled=self._is_sampled))
+        self._belongs_to(_sampled(self.trace, wanted=self._is_sampled))
 
     @property
     def sender(self) -> str:
@@ -105,6 +105,10 @@ class Call:
     def _belongs_to(self, trace: Trace) -> None:
         self.trace = trace
         CURRENT.set(trace)
+
+
+def _sampled(trace: Trace, *, wanted: bool) -> Trace:
+    return trace if trace.sampled is wanted else msgspec.structs.replace(trace, sampled=wanted)
 
 
 def wants_fresh(controls: Iterable[str]) -> bool:
