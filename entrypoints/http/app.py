@@ -9,6 +9,7 @@ from functools import partial
 from aiohttp import web
 
 from domain.model.observations import AdministratorActed, RequestServed
+from entrypoints.http import expectation
 from entrypoints.http.answers import CACHED, common_headers
 from entrypoints.http.call import Call
 from entrypoints.http.deprecations import FORMER_FIELDS, Deprecation, tell
@@ -67,13 +68,14 @@ def bind(app: web.Application, route: Route, equip: Callable[[Call], None] = lam
     async def handle(request: web.Request) -> web.StreamResponse:
         check_path(request)
         equip(request[CALL])
+        await expectation.go_on(request)
         return await route.handler(request[CALL])
 
     app[ROWS][handle] = route
     if route.method == "GET":
-        app.router.add_get(route.pattern, handle)  # HEAD too
+        app.router.add_get(route.pattern, handle, expect_handler=expectation.hold)  # HEAD too
     else:
-        app.router.add_route(route.method, route.pattern, handle)
+        app.router.add_route(route.method, route.pattern, handle, expect_handler=expectation.hold)
 
 
 @web.middleware

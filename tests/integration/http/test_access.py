@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -51,6 +52,30 @@ async def test_who_is_refused_is_told_before_their_body_is_read(guarded: Running
     answer = await guarded.raw(head.encode() + b'{"tasks": [')
     assert answer.startswith(b"HTTP/1.1 401 ")
     assert b"connection: close" in answer.lower()
+
+
+def expecting(key: str = "", body: bytes = b"{}") -> bytes:
+    """The head of a batch whose body waits for a word."""
+    head = f"POST {TASKS}/batch HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n{key}\r\n".encode()
+
+
+async def test_who_waits_for_a_word_before_the_body_hears_of_the_refusal_first(guarded: Running) -> None:
+    key = (await guarded.key("read"))["X-API-Key"]
+    for shown, status in (("", b"401"), (f"X-API-Key: {key}\r\n", b"403")):
+        answer = await guarded.raw(expecting(shown))
+        assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [status]
+        assert b"connection: close" in answer.lower()
+
+
+async def test_who_waits_for_a_word_and_is_let_in_hears_it_before_the_answer(guarded: Running) -> None:
+    key, body = (await guarded.key("write"))["X-API-Key"], json.dumps({"tasks": [task()]}).encode()
+    async with guarded.connection() as (reader, writer), asyncio.timeout(10):
+        for _ in range(2):  # on one connection
+            writer.write(expecting(f"X-API-Key: {key}\r\n", body))
+            assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+            writer.write(body)
+            assert (await reader.readuntil(b"}\n")).startswith(b"HTTP/1.1 202 ")
 
 
 FORMS = {
