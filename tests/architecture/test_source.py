@@ -55,6 +55,36 @@ def test_a_process_ends_where_it_begins():
     assert exits == {"entrypoints.cli.__main__", "entrypoints.worker.__main__"}
 
 
+def test_no_archive_is_unpacked():
+    unpackers = {"zipfile", "tarfile", "zipimport", "shutil.unpack_archive"}
+    found = [
+        (name_of(path), name)
+        for path in sources()
+        for node in nodes(path, ast.Import, ast.ImportFrom)
+        for alias in node.names
+        for name in (alias.name, f"{getattr(node, 'module', '')}.{alias.name}", getattr(node, "module", ""))
+        if name in unpackers
+    ]
+    called = [
+        place(path, node.lineno)
+        for path in sources()
+        for node in nodes(path, ast.Attribute)
+        if dotted(node) in unpackers
+    ]
+    assert (found, called) == ([], [])
+
+
+def test_digests_are_compared_in_constant_time():
+    compared = [
+        place(path, node.lineno)
+        for path in sources()
+        for node in nodes(path, ast.Compare)
+        if any(isinstance(operator, ast.Eq | ast.NotEq) for operator in node.ops)
+        and any((dotted(side) or "").endswith("digest") for side in (node.left, *node.comparators))
+    ]
+    assert compared == []
+
+
 def test_ports_and_services_speak_of_values_not_of_dictionaries_of_anything():
     signatures = [
         (path, node)
