@@ -107,12 +107,22 @@ class _Reasons(logging.Handler):
     @property
     def text(self) -> str:
         """In one line."""
-        return " ".join(self._said)[:_MOST_CHARACTERS] or "the library does not say why"
+        return "; ".join(dict.fromkeys(self._said))[:_MOST_CHARACTERS] or "the library does not say why"
 
     def clear(self) -> None:
         """Forget it."""
         self._said.clear()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Remember one line."""
-        self._said.append(record.getMessage()[:_MOST_CHARACTERS])
+        """Remember one line: the cause alone where an error is told."""
+        told = record.args if isinstance(record.args, tuple) else ()
+        causes = [_cause(each) for each in told if isinstance(each, Exception)]
+        self._said.append((causes or [record.getMessage()])[0][:_MOST_CHARACTERS])
+
+
+def _cause(error: BaseException) -> str:
+    """What is at the bottom of an error, without the wrappings of requests and urllib3."""
+    inner = getattr(error, "reason", None) or error.__cause__ or next(iter(error.args), None)
+    if isinstance(inner, BaseException):
+        return _cause(inner)
+    return getattr(error, "strerror", None) or str(error)

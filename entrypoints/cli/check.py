@@ -244,7 +244,8 @@ def _traces(settings: Settings) -> tuple[Verdict, str]:
     from adapters.system.clock import SystemClock
     from entrypoints.assembly import build_tracing
 
-    return asyncio.run(_health(build_tracing(settings, lambda _: None, SystemClock())))
+    verdict, detail = asyncio.run(_health(build_tracing(settings, lambda _: None, SystemClock())))
+    return verdict, detail if verdict is Verdict.OK else f"{settings.tracing.url}: {detail}"
 
 
 class _Openable(Resource, Protocol):

@@ -236,7 +236,7 @@ def test_a_collector_of_traces_that_does_not_answer_is_a_warning(monkeypatch, ca
     monkeypatch.setenv("PERSISTENCE__TRACING__ENDPOINT", "http://127.0.0.1:9")
     code, found = verdicts(capsys)
     assert (code, found["traces"]["verdict"]) == (Exit.OK, "warning")
-    assert "refused" in found["traces"]["detail"]
+    assert found["traces"]["detail"].startswith("http://127.0.0.1:9/v1/traces: Connection refused; ")
 
 
 def test_an_authority_that_is_not_there_would_end_the_start(monkeypatch, capsys):
