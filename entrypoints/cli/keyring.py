@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -61,11 +60,9 @@ def file_option(function: F) -> F:
     return click.option("--file", metavar="FILE", callback=_file, help=text)(function)
 
 
-def _named(taken: Collection[str] = ()) -> str:
-    """An id that is not taken yet."""
-    today = time.strftime("k%Y%m%d")
-    names = itertools.chain([today], (f"{today}-{again}" for again in itertools.count(2)))
-    return next(name for name in names if name not in taken)
+def _named() -> str:
+    """An id that no key has had: backups need the keys of their time, and know them by their ids alone."""
+    return time.strftime("k%Y%m%d-%H%M%S")
 
 
 @click.group()
@@ -80,7 +77,7 @@ def keyring() -> None:
 
 @keyring.command()
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
-@click.option("--id", "key_id", metavar="ID", help="Of its first key.  [default: k and the date]")
+@click.option("--id", "key_id", metavar="ID", help="Of its first key.  [default: k and the time]")
 def create(file: Path, key_id: str | None) -> None:
     """Make a file with a first key, and one by which equal values are found.
 
@@ -124,7 +121,7 @@ def list_keys(url: str, as_json: bool) -> None:
 
 
 @keyring.command()
-@click.option("--id", "key_id", metavar="ID", help="Of the new key.  [default: k and the date]")
+@click.option("--id", "key_id", metavar="ID", help="Of the new key.  [default: k and the time]")
 @click.option("--prepare", is_flag=True, help="Only put the key into the file, for other instances to get it first.")
 @file_option
 @url_option
@@ -141,9 +138,9 @@ def rotate(key_id: str | None, file: Path, url: str, *, prepare: bool) -> None:
              78 the file cannot be used; at 1 and 69 it is changed all the same
     """
     taken = key_file.read_keys(file).keys
-    chosen = key_id or _named(taken)
+    chosen = key_id or _named()
     if chosen in taken:
-        if prepare:
+        if prepare or key_id is None:
             raise InvalidConfiguration(f"keyring.file: {file} has a key {chosen!r} already; choose another --id.")
         key_file.activate(file, chosen)
     else:

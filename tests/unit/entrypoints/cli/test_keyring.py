@@ -1,5 +1,7 @@
 """Keys by the command line: made, exchanged while a service runs, and taken away when nothing needs them."""
 
+import time
+
 import pytest
 
 from adapters.keyring import key_file
@@ -67,15 +69,17 @@ def test_a_new_key_encrypts_and_the_service_is_told(keys, script, capsys):
     assert "k2 encrypts from now on" in capsys.readouterr().out
 
 
-def test_keys_of_one_day_have_ids_of_their_own(keys, script, capsys):
+def test_keys_of_one_day_have_ids_of_their_own(tmp_path, monkeypatch, script, capsys):
     answers(script, state())
-    for _ in range(3):
-        assert run(["keyring", "rotate", "--url", script.url]) == Exit.OK
-    first, second, third = (id_ for id_ in key_file.read_keys(keys).keys if id_ != "k1")
-    assert (second, third) == (f"{first}-2", f"{first}-3")
-    assert key_file.read_keys(keys).active == third
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "persistence.toml").write_text('[keyring]\nfile = "keys.toml"\n')
+    assert run(["keyring", "create", "keys.toml"]) == Exit.OK
+    time.sleep(1.0)  # ids tell the second
     assert run(["keyring", "rotate", "--prepare", "--url", script.url]) == Exit.OK
-    assert f"`persistence keyring rotate --id {first}-4`" in capsys.readouterr().out
+    first, second = key_file.read_keys(tmp_path / "keys.toml").keys
+    assert f"`persistence keyring rotate --id {second}`" in capsys.readouterr().out
+    assert run(["keyring", "rotate", "--id", second, "--url", script.url]) == Exit.OK
+    assert key_file.read_keys(tmp_path / "keys.toml").active == second != first
 
 
 def test_counts_of_what_was_encrypted_anew_meanwhile_are_said_to_be_old(script, capsys):
