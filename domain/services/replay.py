@@ -72,7 +72,8 @@ async def replay(lane: PendingLane, depth: BufferDepth, buffer: PendingLog, obse
         after = portion[-1].last
     lane.unseen = 0
     lane.replayed.set()
-    observer(LogReplayed(collection=name, records=depth.records, seconds=clock.monotonic() - begun))
+    if depth.records:
+        observer(LogReplayed(collection=name, records=depth.records, seconds=clock.monotonic() - begun))
 
 
 async def _portion(lane: str, after: int, buffer: PendingLog, observer: Observer) -> Sequence[Frame]:

@@ -124,7 +124,7 @@ async def test_pending_records_are_indexed_again_after_a_restart():
         record = await house.query.get(TASKS, "t3")
 
         assert record.values[TASKS.positions["status"]] == "completed"
-        assert [seen.records for seen in house.observed(LogReplayed)][-1] in (0, 11)
+        assert [seen.records for seen in house.observed(LogReplayed)] == [11]  # nothing is told of lanes without any
         assert house.buffer.pending_of_parent(TASKS, "s1") == 11
 
 
