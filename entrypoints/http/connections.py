@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from itertools import chain, islice
 from typing import Protocol
 
 
@@ -38,20 +39,19 @@ class Connections:
         """Whether another one would be too many."""
         return len(self) >= self._most
 
-    def make_room(self) -> bool:
-        """End one, unless one is ending: the oldest amid its handshake, else the longest silent that is idle.
+    def make_room(self, places: int) -> bool:
+        """End so many, unless some are ending: the oldest amid their handshake, then the longest silent that are idle.
 
-        False where all are amid a request.
+        False where all are amid a request. A crowd that connects ends no more than a sixteenth of all at once, so that
+        those who came last have their time for a handshake or a request.
         """
-        if self._going:
-            return True
-        parting = next(iter(self._coming), None) or next((each for each in self._open if each.is_idle), None)
-        if parting is None:
-            return False
-        self.closed(parting)
-        self._going.add(parting)
-        parting.abort()
-        return True
+        if not self._going:
+            idle = (each for each in self._open if each.is_idle)
+            for parting in [*islice(chain(self._coming, idle), min(places, max(1, self._most // 16)))]:
+                self.closed(parting)
+                self._going.add(parting)
+                parting.abort()
+        return bool(self._going)
 
     def accepted(self, connection: Connection) -> None:
         """Another one, that cannot be talked to before its handshake."""

@@ -33,6 +33,7 @@ class Listener:
         self._taken = taken
         self._sockets: list[socket.socket] = []
         self._pause: asyncio.TimerHandle | None = None
+        self._crowd = 1  # connections that may be waiting where there is no room: the more, the longer the queue
         self._told = -math.inf  # when the log was last told that files ran out
 
     async def bind(self, host: str, port: int) -> None:
@@ -64,12 +65,16 @@ class Listener:
         """Called in each turn of the loop in which somebody waits, so also when the one that makes room has ended."""
         if not self._connections.is_full:
             self._let_in(listening)
-        elif not self._connections.make_room() and (refused := self._accepted(listening)):
+        elif not self._connections.make_room(self._crowd) and (refused := self._accepted(listening)):
             refused.close()
 
     def _let_in(self, listening: socket.socket) -> None:
         for _ in range(AT_ONCE):
-            if self._connections.is_full or (accepted := self._accepted(listening)) is None:
+            if self._connections.is_full:
+                self._crowd = min(2 * self._crowd, AT_ONCE)
+                return
+            if (accepted := self._accepted(listening)) is None:
+                self._crowd = 1
                 return
             self._taken(accepted)
 
@@ -84,7 +89,7 @@ class Listener:
 
     def _wait(self, error: OSError) -> None:
         """Where the system has no files, there is no room either; looking at once would find the same."""
-        self._connections.make_room()
+        self._connections.make_room(1)
         self._stand_still()
         loop = asyncio.get_running_loop()
         self._pause = loop.call_later(PAUSE_SECONDS, self._go_on)

@@ -131,6 +131,8 @@ class HttpServer:
         connection.arrival = arrival
         self._arrivals.add(arrival)
         self._connections.accepted(connection)
+        if self._certificate is None:
+            self._connections.opened(connection)
         arrival.add_done_callback(partial(self._arrived, accepted, connection))
 
     def _arrived(self, accepted: socket.socket, connection: _Connection, arrival: asyncio.Task[Any]) -> None:

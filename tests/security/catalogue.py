@@ -301,6 +301,7 @@ ATTEMPTS = {
             f"{TLS}::test_clear_text_gets_no_answer",
             f"{HTTP}/test_connections.py::test_who_never_ends_a_handshake_takes_no_place_from_others",
             f"{HTTP}/test_connections.py::test_a_crowd_at_once_never_holds_more_than_the_bound",
+            f"{HTTP}/test_connections.py::test_of_a_crowd_those_who_came_last_stay",
             f"{TLS}::test_half_a_renewal_serves_nobody_and_is_told_once",
             f"{PROBES}::test_it_speaks_tls_where_the_service_does",
             "integration/mysql/test_tls.py::test_the_certificate_of_another_host_is_refused",

@@ -121,6 +121,30 @@ async def test_a_crowd_at_once_never_holds_more_than_the_bound(place: Place, enc
         assert max(counts) == BOUND
 
 
+@pytest.mark.parametrize("encrypted", [False, True])
+async def test_of_a_crowd_those_who_came_last_stay(place: Place, encrypted: bool) -> None:
+    async with bounded(place if encrypted else None) as service:
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(socket.socket()) for _ in range(40)]
+            for client in clients:
+                client.connect(("127.0.0.1", service.server.port))
+                client.setblocking(False)
+            async with asyncio.timeout(10):
+                while sum(map(is_open, clients)) > BOUND:  # noqa: ASYNC110  # sockets without a loop wake nobody
+                    await asyncio.sleep(0.01)
+            await asyncio.sleep(0.1)
+            assert [is_open(client) for client in clients] == [False] * 24 + [True] * BOUND
+
+
+def is_open(client: socket.socket) -> bool:
+    try:
+        return client.recv(1) != b""
+    except BlockingIOError:
+        return True
+    except ConnectionError:
+        return False
+
+
 async def heard(service: Running) -> bytes:
     async with service.connection() as (reader, writer), asyncio.timeout(10):
         writer.write(LIVE)
