@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -55,6 +56,10 @@ def main() -> int:
             sys.stdout.write(f"{'':15}{outcomes.of([test]):8} {test}\n")
         if attempt.missing:
             sys.stdout.write(f"{'':15}but      {attempt.missing}\n")
+    ended = Counter(outcomes.of(attempt.tests) for attempt in ATTEMPTS.values())
+    words = {"passed": "answered", "-": "without anything to test", "skipped": "skipped in part or whole"}
+    counts = ", ".join(f"{number} {words.get(word, word)}" for word, number in ended.most_common())
+    sys.stdout.write(f"{len(ATTEMPTS)} attempts: {counts}\n")
     return int(code)
 
 
