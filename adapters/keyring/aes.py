@@ -88,7 +88,7 @@ class _Ring:
         self.keys = keys
         self.derived = lru_cache(maxsize=_DATA_KEYS)(self._derived)
         self._most = uses
-        self._used = uses  # so that the first use draws a salt
+        self._used = 0
         self._data_key: tuple[bytes, AESGCM] | None = None
 
     def data_key(self, uses: int) -> tuple[bytes, AESGCM]:

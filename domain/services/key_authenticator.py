@@ -99,7 +99,7 @@ class KeyAuthenticator:
         if seen and age < AHEAD_SECONDS:
             return seen.key
         if seen and age < (KNOWN_SECONDS if self._lost else FRESH_SECONDS):
-            if now >= self._again_at:
+            if seen.key is not None and now >= self._again_at:  # for who is known; nobody else has paid for it
                 self._lookup(key_id)
             return seen.key
         if now >= self._again_at:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections import OrderedDict
 
 from domain.errors import Unavailable
 from domain.model.access import Principal
@@ -36,7 +37,7 @@ class Quotas:
         self._session = Quota("session", policy.session_queries_per_minute)
         self._trouble = False
         self._next_try = 0.0
-        self._refused: dict[tuple[str, str], float] = {}  # until when, by quota and caller
+        self._refused: OrderedDict[tuple[str, str], float] = OrderedDict()  # until when, by quota and caller
 
     async def count(self, principal: Principal, session_id: str | None = None) -> Allowance | None:
         """Count a request; ``session_id``: of the session that it asks about.
@@ -94,12 +95,10 @@ class Quotas:
             self._observer(QuotasShared())
 
     def _remember(self, quota: Quota, who: str, until: float) -> None:
-        if len(self._refused) >= MAX_REFUSED:
-            now = self._clock.monotonic()
-            self._refused = {name: moment for name, moment in self._refused.items() if moment > now}
-            while len(self._refused) >= MAX_REFUSED:
-                del self._refused[next(iter(self._refused))]
         self._refused[quota.name, who] = until
+        self._refused.move_to_end((quota.name, who))
+        if len(self._refused) > MAX_REFUSED:  # whoever is forgotten too early costs a trip
+            self._refused.popitem(last=False)
 
 
 def _share(left: Allowance) -> float:

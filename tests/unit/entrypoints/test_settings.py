@@ -152,12 +152,15 @@ def test_a_collection_that_names_no_backend_goes_to_main_else_to_the_first(load,
     assert unpacked(settings.packed()).shown() == settings.shown()
 
 
+@pytest.mark.parametrize("section", ["server", "admin", "worker"])
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "example.org"])
-def test_other_than_loopback_addresses_need_a_word(load, host):
-    with pytest.raises(InvalidConfiguration, match="--insecure"):
-        load(server={"host": host})
-    assert load(server={"host": host, "insecure": True}).server.host == host
-    assert load(server={"host": host}, auth={"mode": "keys"}).server.host == host
+def test_other_than_loopback_addresses_need_a_word(load, section, host):
+    place = {section: {"host": host}}
+    with pytest.raises(InvalidConfiguration, match=rf"{section}\.host: .* --insecure"):
+        load(**place)
+    insecure = {**place, "server": {**place.get("server", {}), "insecure": True}}
+    assert getattr(load(**insecure), section).host == host
+    assert getattr(load(**place, auth={"mode": "keys"}), section).host == host
 
 
 def test_keys_are_kept_where_the_records_are_unless_another_backend_is_named(load):

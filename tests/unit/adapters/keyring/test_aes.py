@@ -60,6 +60,14 @@ def test_a_value_of_another_place_or_key_is_refused():
         keyring.open("k3", sealed, PLACE)
 
 
+def test_a_value_belongs_to_the_id_of_its_key():
+    one = os.urandom(32)
+    keyring = AesKeyring(Keys(active="k1", keys={"k1": one, "k2": one}, index=os.urandom(32)))
+    _, sealed = sealed_by(keyring, b"ann@example.org")
+    with pytest.raises(DecryptionFailed, match="belongs elsewhere"):
+        keyring.open("k2", sealed, PLACE)
+
+
 def test_a_wrong_key_under_the_right_name_reads_nothing():
     _, sealed = sealed_by(AesKeyring(keys()), b"ann@example.org")
     with pytest.raises(DecryptionFailed):
@@ -96,6 +104,11 @@ def test_of_many_values_each_belongs_to_its_own_place(keyring):
     assert keyring.seal([]) == (key_id, [])
 
 
+def test_values_that_come_together_have_nonces_of_their_own(keyring):
+    _, sealed = keyring.seal([(b"ann", PLACE)] * 200)
+    assert len({each[SALT_BYTES : SALT_BYTES + NONCE_BYTES] for each in sealed}) == 200
+
+
 def test_no_data_key_is_used_more_often_for_values_that_come_together():
     keyring = AesKeyring(keys(), uses=10)
     salts = [each[:SALT_BYTES] for _ in range(30) for each in keyring.seal([(b"ann", PLACE)] * 4)[1]]
@@ -129,7 +142,8 @@ def test_values_are_still_found_when_keys_were_exchanged():
 @pytest.mark.slow
 def test_of_a_million_encryptions_no_two_have_one_nonce():
     keyring = AesKeyring(keys(), uses=300_000)
-    nonces = {sealed_by(keyring, b"")[1][: SALT_BYTES + NONCE_BYTES] for _ in range(1_000_000)}
+    batches = (keyring.seal([(b"", PLACE)] * 200)[1] for _ in range(5_000))
+    nonces = {sealed[: SALT_BYTES + NONCE_BYTES] for batch in batches for sealed in batch}
     assert len(nonces) == 1_000_000
     assert len({nonce[:SALT_BYTES] for nonce in nonces}) == 4
     assert len({nonce[SALT_BYTES:] for nonce in nonces}) == 1_000_000

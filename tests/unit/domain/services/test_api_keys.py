@@ -23,7 +23,7 @@ from domain.model.observations import KeyStoreLost, KeyStoreRegained
 from domain.services import key_authenticator
 from domain.services.api_keys import ApiKeys, KeyStore
 from domain.services.ending import ended
-from domain.services.key_authenticator import FRESH_SECONDS, KNOWN_SECONDS, KeyAuthenticator
+from domain.services.key_authenticator import AHEAD_SECONDS, FRESH_SECONDS, KNOWN_SECONDS, KeyAuthenticator
 
 
 class HandClock:
@@ -139,6 +139,15 @@ async def test_an_id_of_nobody_is_remembered_too_and_forgotten_when_it_is_made(b
     assert backend.reads == 1
     _, text = await here.keys.create("ci", ["read"], by="test")
     assert await here.lets_in(text)
+
+
+async def test_nobody_has_the_store_asked_ahead_about_an_id_of_nobody(backend, clock, here):
+    unknown = f"ps_{'a' * 16}.{'x' * 43}"
+    assert not await here.lets_in(unknown)
+    clock.seconds = AHEAD_SECONDS
+    assert not await here.lets_in(unknown)
+    await settle()
+    assert backend.reads == 1
 
 
 async def test_what_has_not_the_form_of_a_key_is_never_looked_up(backend, here):

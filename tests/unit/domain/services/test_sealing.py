@@ -284,4 +284,5 @@ def test_whatever_is_taken_comes_back_as_it_was(text, metadata, ascii_only):
 async def test_many_records_let_others_run(seal):
     bodies = [{"user_id": f"u{n}", "email": f"u{n}@example.org"} for n in range(2_000)]
     stored = await seal.stored(*bodies)
+    assert all(is_sealed(value(record, "email")) for record in stored)
     assert [value(seal.sealing.opened(USERS, r), "email") for r in stored] == [b["email"] for b in bodies]
