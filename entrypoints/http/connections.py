@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from itertools import chain, islice
+from collections.abc import Iterator
+from itertools import islice
 from typing import Protocol
 
 
@@ -40,18 +41,28 @@ class Connections:
         return len(self) >= self._most
 
     def make_room(self, places: int) -> bool:
-        """End so many, unless some are ending: the oldest amid their handshake, then the longest silent that are idle.
+        """End so many, unless some are ending. False where all are amid a request.
 
-        False where all are amid a request. A crowd that connects ends no more than a sixteenth of all at once, so that
-        those who came last have their time for a handshake or a request.
+        A crowd that connects ends no more than a sixteenth of all at once, so that those who came last have their time
+        for a handshake or a request.
         """
         if not self._going:
-            idle = (each for each in self._open if each.is_idle)
-            for parting in [*islice(chain(self._coming, idle), min(places, max(1, self._most // 16)))]:
+            for parting in [*islice(self._least_missed(), min(places, max(1, self._most // 16)))]:
                 self.closed(parting)
                 self._going.add(parting)
                 parting.abort()
         return bool(self._going)
+
+    def _least_missed(self) -> Iterator[Connection]:
+        """The oldest handshakes beyond half of all places, then the longest silent that are idle, then the others.
+
+        Were handshakes always the first, each newcomer would end the one before, and only the idle would stay; were
+        they the last, whoever never ends one would drive out all others.
+        """
+        beyond = max(0, len(self._coming) - self._most // 2)
+        yield from islice(self._coming, beyond)
+        yield from (each for each in self._open if each.is_idle)
+        yield from islice(self._coming, beyond, None)
 
     def accepted(self, connection: Connection) -> None:
         """Another one, that cannot be talked to before its handshake."""

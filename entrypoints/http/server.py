@@ -138,7 +138,11 @@ class HttpServer:
     def _arrived(self, accepted: socket.socket, connection: _Connection, arrival: asyncio.Task[Any]) -> None:
         self._arrivals.discard(arrival)
         connection.arrival = None
-        if arrival.cancelled() or arrival.exception() is not None:  # before it began, too: nobody else has the socket
+        if not arrival.cancelled() and arrival.exception() is None:
+            return
+        if connection.transport is not None:  # it has the socket, and closes it when the selector has let go of it
+            connection.transport.abort()
+        else:  # also where it was ended before it began
             accepted.close()
             self._connections.closed(connection)
 

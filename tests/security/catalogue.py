@@ -294,14 +294,15 @@ ATTEMPTS = {
     ),
     "S34": Attempt(
         "TLS 1.2, clear text, endless handshakes, certificates of others; of databases, Redis, buckets, OpenSearch too",
-        "refused; a handshake counts as a connection, and is the first to make room; every backend is asked for its "
-        "name, and no address can switch that off",
+        "refused; a handshake counts as a connection, and those that never end leave half of the places to others; "
+        "every backend is asked for its name, and no address can switch that off",
         (
             f"{TLS}::test_tls_1_2_is_refused_unless_it_is_asked_for",
             f"{TLS}::test_clear_text_gets_no_answer",
             f"{HTTP}/test_connections.py::test_who_never_ends_a_handshake_takes_no_place_from_others",
             f"{HTTP}/test_connections.py::test_a_crowd_at_once_never_holds_more_than_the_bound",
             f"{HTTP}/test_connections.py::test_of_a_crowd_those_who_came_last_stay",
+            f"{HTTP}/test_connections.py::test_whoever_comes_and_asks_is_served_where_all_places_are_taken_by_the_idle",
             f"{TLS}::test_half_a_renewal_serves_nobody_and_is_told_once",
             f"{PROBES}::test_it_speaks_tls_where_the_service_does",
             "integration/mysql/test_tls.py::test_the_certificate_of_another_host_is_refused",

@@ -7,6 +7,7 @@ import base64
 import contextlib
 import io
 import json
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -133,9 +134,12 @@ class Running:
         return sum(collection["stored"] for collection in found["collections"].values())
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-        """A bare connection, aborted at the end."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.server.port)
+    async def connection(
+        self, trust: ssl.SSLContext | None = None
+    ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        """A bare connection, aborted at the end; ``trust``: by TLS."""
+        name = "localhost" if trust else None
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.server.port, ssl=trust, server_hostname=name)
         try:
             yield reader, writer
         finally:

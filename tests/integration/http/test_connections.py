@@ -16,6 +16,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from entrypoints.http.server import _Connection
 from entrypoints.http.tls import Certificate
 from tests.integration.http.running import Observed, Running, running
 from tests.integration.http.test_tls import Place, shaken
@@ -136,6 +137,52 @@ async def test_of_a_crowd_those_who_came_last_stay(place: Place, encrypted: bool
             assert [is_open(client) for client in clients] == [False] * 24 + [True] * BOUND
 
 
+def silent(port: int, trust: ssl.SSLContext) -> ssl.SSLSocket:
+    """A client that ends its handshake and says nothing more, not even that it has heard of its end."""
+    return trust.wrap_socket(socket.create_connection(("127.0.0.1", port), 10), server_hostname="localhost")
+
+
+@pytest.mark.parametrize("apart", [0, 0.001], ids=["at once", "one after another"])
+@pytest.mark.parametrize("encrypted", [False, True])
+async def test_whoever_comes_and_asks_is_served_where_all_places_are_taken_by_the_idle(
+    place: Place, encrypted: bool, apart: float
+) -> None:
+    trust = place.friend() if encrypted else None
+    async with bounded(place if encrypted else None) as service, contextlib.AsyncExitStack() as stack:
+        for _ in range(BOUND):
+            await stack.enter_async_context(service.connection(trust))
+        asking = []
+        for _ in range(40):
+            asking.append(asyncio.create_task(heard(service, trust)))
+            await asyncio.sleep(apart)
+        assert [b" 200 " in answer for answer in await asyncio.gather(*asking)] == [True] * 40
+
+
+async def test_a_handshake_that_is_ended_as_it_completes_leaves_its_socket_to_nobody(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[object] = []
+    made = _Connection.connection_made
+
+    def made_too_late(connection: _Connection, transport: asyncio.BaseTransport) -> None:
+        """The listener has its turn between the end of the handshake and the word of it."""
+        if not ended:
+            ended.append(connection)
+            assert connection.arrival is not None
+            connection.arrival.cancel()
+        made(connection, transport)
+
+    monkeypatch.setattr(_Connection, "connection_made", made_too_late)
+    async with bounded(place) as service, contextlib.AsyncExitStack() as stack:
+        await asyncio.to_thread(lambda: stack.enter_context(silent(service.server.port, place.friend())))
+        assert ended
+        for _ in range(5):
+            reader, writer = await stack.enter_async_context(service.connection(place.friend()))
+            writer.write(LIVE)
+            async with asyncio.timeout(10):
+                assert b" 200 " in await reader.readuntil(b"}\n")
+
+
 def is_open(client: socket.socket) -> bool:
     try:
         return client.recv(1) != b""
@@ -145,8 +192,8 @@ def is_open(client: socket.socket) -> bool:
         return False
 
 
-async def heard(service: Running) -> bytes:
-    async with service.connection() as (reader, writer), asyncio.timeout(10):
+async def heard(service: Running, trust: ssl.SSLContext | None = None) -> bytes:
+    async with asyncio.timeout(10), service.connection(trust) as (reader, writer):
         writer.write(LIVE)
         return await reader.readuntil(b"}\n")
 
