@@ -49,5 +49,13 @@ class Authority:
 
     def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
         today = datetime.now(UTC)
+        own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         builder = x509.CertificateBuilder(self._name, subject, key.public_key(), x509.random_serial_number())
-        return builder.not_valid_before(today - timedelta(days=1)).not_valid_after(today + timedelta(days=2))
+        builder = builder.not_valid_before(today - timedelta(days=1)).not_valid_after(today + timedelta(days=2))
+        for identifier in (
+            own,
+            issuer,
+        ):  # without them Python 3.13 trusts no certificate (RFC 5280, 4.2.1.1 and 4.2.1.2)
+            builder = builder.add_extension(identifier, critical=False)
+        return builder
