@@ -11,7 +11,10 @@ class Unauthenticated(PersistenceError):
     """The request has no valid credential."""
 
     code = "unauthenticated"
-    cure = "Send a key that is neither expired nor revoked in `X-API-Key`; `persistence keys create` makes one."
+    cure = (
+        "Send a key that is neither expired nor revoked in `X-API-Key` (`persistence keys create` makes one), or a "
+        "token of an issuer that this service takes, for its audience and of its type, in `Authorization`."
+    )
 
 
 class MissingScope(PersistenceError):

@@ -100,6 +100,7 @@ async def test_what_is_no_credential_lets_nobody_in(guarded: Running, form: str)
     key = (await guarded.key("read"))["X-API-Key"]
     status, body, _ = await guarded.get(TASKS, headers=FORMS[form](key))
     assert (status, body["detail"]) == (401, "The request has no valid credential.")
+    assert all(word in body["cure"] for word in ("`X-API-Key`", "a token of an issuer", "`Authorization`"))
 
 
 async def test_a_key_is_also_taken_as_a_bearer_token(guarded: Running) -> None:
