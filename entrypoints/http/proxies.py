@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
@@ -10,6 +11,7 @@ from aiohttp import web
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _HEADER = "X-Forwarded-For"
+_WITH_PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d+)?|([\d.]+):\d+")  # the second of IPv4
 _MAX_HOPS = 32  # that are looked at, from this end; more proxies are in nobody's way
 
 
@@ -39,10 +41,11 @@ class Proxies:
 
 
 def _hops(lines: Sequence[str]) -> Iterable[str]:
-    """From the nearest to the farthest."""
+    """From the nearest to the farthest, without the ports that some proxies add."""
     for line in reversed(lines):
         for hop in reversed(line.split(",")):
-            yield hop.strip()
+            with_port = _WITH_PORT.fullmatch(hop.strip())
+            yield (with_port[1] or with_port[2]) if with_port else hop.strip()
 
 
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -32,6 +32,7 @@ GOODBYE_SECONDS = 2.0  # for its side of the end
 
 _SILENT = logging.getLogger("entrypoints.http.protocol")  # broken requests are answered, not logged with tracebacks
 _SILENT.setLevel(logging.CRITICAL + 1)
+SSLProtocol.max_size = TLS_BUFFER_BYTES  # for the whole process: asyncio has no option for it
 
 
 class HttpServer:
@@ -115,7 +116,6 @@ class HttpServer:
     def _encrypted(self) -> dict[str, Any]:  # Any: options of asyncio
         if self._certificate is None:
             return {}
-        SSLProtocol.max_size = TLS_BUFFER_BYTES
         return {
             "ssl": self._certificate.load(),
             "ssl_handshake_timeout": HANDSHAKE_SECONDS,
