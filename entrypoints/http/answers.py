@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from aiohttp import web
 from domain.model.query import QueryResult
 from entrypoints.http import list_parameters
 from entrypoints.http.call import Call
+from entrypoints.http.lasting import Stream
 from entrypoints.http.list_parameters import ListRequest
 from entrypoints.http.media import JSON
 from entrypoints.http.wire import Document, body_of
@@ -24,7 +24,6 @@ SAFETY = {
     "Cache-Control": "private, no-cache",  # a proxy does not know that `X-API-Key` decides over an answer
 }
 ONLY_ENCRYPTED = {"Strict-Transport-Security": "max-age=31536000"}
-WRITE_SECONDS = 30.0  # a reader that takes nothing for so long is gone
 
 
 def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -60,14 +59,14 @@ async def streamed_response(
     """
     first = await anext(portions, None) or ()
     response = web.StreamResponse(headers={"Content-Type": JSON, **common_headers(call)})
-    call.stream = response
-    await response.prepare(call.request)
-    await write(response, msgspec.json.encode(head)[:-1] + f',"{member}":['.encode() + _items(first))
+    stream = Stream(call, response)
+    await stream.begin()
+    await stream.write(msgspec.json.encode(head)[:-1] + f',"{member}":['.encode() + _items(first))
     async for portion in portions:
         if portion:
-            await write(response, b"," + _items(portion))
-    await write(response, b"]}\n")
-    await response.write_eof()
+            await stream.write(b"," + _items(portion))
+    await stream.write(b"]}\n")
+    await stream.end()
     return response
 
 
@@ -77,12 +76,12 @@ async def streamed_lines(
     """``head`` and lines of any number, sent as they are read; what goes wrong on the way cuts the connection."""
     first = await anext(portions, b"")
     response = web.StreamResponse(headers={"Content-Type": content_type, **common_headers(call)})
-    call.stream = response
-    await response.prepare(call.request)
-    await write(response, head + first)
+    stream = Stream(call, response)
+    await stream.begin()
+    await stream.write(head + first)
     async for portion in portions:
-        await write(response, portion)
-    await response.write_eof()
+        await stream.write(portion)
+    await stream.end()
     return response
 
 
@@ -94,9 +93,3 @@ def common_headers(call: Call) -> dict[str, str]:
 
 def _items(portion: Sequence[Document]) -> bytes:
     return msgspec.json.encode(portion)[1:-1]
-
-
-async def write(response: web.StreamResponse, data: bytes) -> None:
-    """Send some of an answer. Raises TimeoutError where its reader takes nothing."""
-    async with asyncio.timeout(WRITE_SECONDS):
-        await response.write(data)

@@ -8,6 +8,7 @@ from functools import partial
 
 from aiohttp import web
 
+from domain.errors import Unauthenticated
 from domain.model.observations import AdministratorActed, RequestServed
 from entrypoints.http import expectation
 from entrypoints.http.answers import CACHED, common_headers
@@ -115,7 +116,7 @@ def _equip(services: Services, resources: Mapping[str, Resource], route: Route, 
 
 def _cut(call: Call, response: web.StreamResponse, error: Exception) -> web.StreamResponse:
     """End a connection in the middle of an answer, so that nobody takes the half for the whole."""
-    if not isinstance(error, ConnectionError | asyncio.TimeoutError):  # the reader left, or takes nothing
+    if not isinstance(error, ConnectionError | asyncio.TimeoutError | Unauthenticated):  # the reader's part of it
         report_failure(error, call)
     call.error = "answer_cut"
     if call.request.transport is not None:

@@ -61,15 +61,17 @@ class Uploads:
 class Patience:
     """How long a sender may keep the service waiting: the time that the store takes is not the sender's."""
 
-    def __init__(self, seconds: float) -> None:
-        """``seconds``: for each piece of the body."""
+    def __init__(self, seconds: float, go_on: Callable[[], Awaitable[None]]) -> None:
+        """``seconds``: for each piece of the body; ``go_on``: raises where its sender is let in no more."""
         self._seconds = seconds
+        self._go_on = go_on
         self._waited = 0.0
         self._received = 0
 
     async def arrival(self, awaited: Awaitable[bytes]) -> bytes:
-        """Some bytes. Raises BodyTooSlow, MalformedBody."""
+        """Some bytes. Raises BodyTooSlow, MalformedBody, Unauthenticated, Unavailable."""
         arrived = await self.wait_for(awaited)
+        await self._go_on()
         self._received += len(arrived)
         if self._received >= _PIECE_BYTES:
             self._waited, self._received = 0.0, 0
@@ -89,7 +91,7 @@ class Patience:
             self._waited += time.monotonic() - begun
 
 
-def raw(request: web.Request, seconds: float, file_id: str, name: str) -> Upload:
+def raw(request: web.Request, patience: Patience, file_id: str, name: str) -> Upload:
     """The body is the file; its type and what else is known of it stand in headers.
 
     Raises InvalidParameter, UnsupportedMediaType.
@@ -105,19 +107,18 @@ def raw(request: web.Request, seconds: float, file_id: str, name: str) -> Upload
             content_type=request.headers.get("Content-Type") or OCTETS,
             metadata=msgspec.json.encode(_metadata_in(request)),
         ),
-        content=whole_body(request, Patience(seconds)),
+        content=whole_body(request, patience),
         sha256=digest_in(request.headers),
     )
 
 
-async def of_form(request: web.Request, seconds: float, new_id: Callable[[], str]) -> Upload:
+async def of_form(request: web.Request, patience: Patience, new_id: Callable[[], str]) -> Upload:
     """A part of a form is the file; its fields stand before it. ``new_id``: of a file that brings none.
 
-    Raises InvalidParameter, MalformedBody, UnsupportedMediaType, BodyTooSlow.
+    Raises InvalidParameter, MalformedBody, UnsupportedMediaType, BodyTooSlow, Unauthenticated, Unavailable.
     """
     if "Content-Digest" in request.headers:
         raise InvalidParameter("In a form the `Content-Digest` of the file stands among the headers of its part.")
-    patience = Patience(seconds)
     with _form_faults():
         parts = await request.multipart()
         fields: dict[str, str] = {}
@@ -168,7 +169,7 @@ def _is_text(value: str) -> bool:
 
 
 async def whole_body(request: web.Request, patience: Patience) -> AsyncIterator[bytes]:
-    """The body as it arrives. Raises BodyTooSlow, MalformedBody."""
+    """The body as it arrives. Raises as ``Patience.arrival``."""
     content = request.content
     while piece := await patience.arrival(content.readany()):
         yield piece

@@ -9,6 +9,7 @@ import msgspec
 
 HTTP = "integration/http"
 ACCESS, BAD, SERVER = f"{HTTP}/test_access.py", f"{HTTP}/test_bad_input.py", f"{HTTP}/test_server.py"
+LASTING = f"{HTTP}/test_lasting.py"
 KEYS, QUOTAS, TLS = f"{HTTP}/test_keys.py", f"{HTTP}/test_quotas.py", f"{HTTP}/test_tls.py"
 FILES, SENSITIVE, IDEMPOTENCY = f"{HTTP}/test_files.py", f"{HTTP}/test_sensitive.py", f"{HTTP}/test_idempotency.py"
 E2E_ACCESS, ENCRYPTION = "e2e/test_access.py", "e2e/test_encryption.py"
@@ -103,11 +104,15 @@ ATTEMPTS = {
     ),
     "S9": Attempt(
         "a credential that was valid a moment ago",
-        "looked up again within five seconds; while the keys' backend is away, what was known holds an hour",
+        "looked up again within five seconds, also on the way: an answer that has begun is cut; while the keys' "
+        "backend is away, what was known holds an hour",
         (
             f"{API_KEYS}::test_a_key_that_is_revoked_elsewhere_is_refused_within_five_seconds",
             f"{API_KEYS}::test_while_the_store_is_away_keys_stay_as_they_were_known_for_an_hour",
             f"{ACCESS}::test_a_stream_ends_where_its_key_is_revoked_and_what_was_taken_before_stays",
+            f"{LASTING}::test_an_answer_is_cut_where_the_key_of_its_reader_is_revoked",
+            f"{LASTING}::test_an_answer_that_has_not_begun_is_a_401",
+            f"{LASTING}::test_a_file_is_not_taken_where_the_key_of_its_sender_is_revoked",
         ),
     ),
     "S10": Attempt(

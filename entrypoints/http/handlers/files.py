@@ -14,13 +14,14 @@ from domain.model.files import Part
 from domain.model.records import Record
 from domain.services.files import FileService
 from entrypoints.http import preconditions, shown
-from entrypoints.http.answers import common_headers, json_response, write
+from entrypoints.http.answers import common_headers, json_response
 from entrypoints.http.call import Call
 from entrypoints.http.file_headers import headers_of, size_of
 from entrypoints.http.handlers.records import key_of, not_modified, patched
+from entrypoints.http.lasting import Lasting, Stream
 from entrypoints.http.parameters import only
 from entrypoints.http.ranges import part_of
-from entrypoints.http.upload import FORM, Upload, of_form, raw
+from entrypoints.http.upload import FORM, Patience, Upload, of_form, raw
 
 T = TypeVar("T")
 
@@ -32,7 +33,7 @@ async def put_file(call: Call) -> web.Response:
     file_id = key_of(call)
     files = _files(call)
     with call.services.filing.uploads.one():
-        upload = raw(call.request, call.services.bodies.seconds, file_id, name or file_id)
+        upload = raw(call.request, patience(call), file_id, name or file_id)
         stored = await files.store(
             upload.file, upload.content, sha256=upload.sha256, if_match=tags, only_new=only_new, origin=call.origin
         )
@@ -58,7 +59,7 @@ async def file_content(call: Call) -> web.StreamResponse:
     """The content of a file, or a range of it."""
     if "version" in only(call.request, "version"):
         raise AbilityMissing("Former contents of a file are not kept: no store here has the ability `object_versions`.")
-    request, asked = call.request, _Asked(call.request)
+    asked = _Asked(call.request)
     opened = await _files(call).open(key_of(call), asked.part)
     if asked.unchanged:
         return not_modified(opened.record.tag)
@@ -72,18 +73,18 @@ async def file_content(call: Call) -> web.StreamResponse:
     else:
         response.headers["Content-Digest"] = response.headers["Repr-Digest"]
     response.content_length = length
-    call.stream = response
+    stream = Stream(call, response)
     if opened.content is None:
-        await response.prepare(request)
+        await stream.begin()
         return response
     async with aclosing(opened.content) as pieces:
-        await response.prepare(request)
+        await stream.begin()
         async for piece in pieces:
             length -= len(piece)
-            await write(response, piece)
+            await stream.write(piece)
     if length:
         raise BackendError("The object store gave less of the file than there is.")
-    await response.write_eof()
+    await stream.end()
     return response
 
 
@@ -119,13 +120,18 @@ def kept(service: T | None) -> T:
     return service
 
 
+def patience(call: Call) -> Patience:
+    """How long the service waits for a file that a request brings, and for whom."""
+    return Patience(call.services.bodies.seconds, Lasting(call).go_on)
+
+
 async def _sent(call: Call) -> Upload:
     request, new_id = call.request, call.services.ids.request_id
     if request.content_type == FORM:
         only(request)
-        return await of_form(request, call.services.bodies.seconds, new_id)
+        return await of_form(request, patience(call), new_id)
     file_id = new_id()
-    return raw(request, call.services.bodies.seconds, file_id, only(request, "name").get("name") or file_id)
+    return raw(request, patience(call), file_id, only(request, "name").get("name") or file_id)
 
 
 def _stored(call: Call, stored: Replaced) -> web.Response:

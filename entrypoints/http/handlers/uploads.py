@@ -13,9 +13,9 @@ from domain.services.uploads import UploadService
 from entrypoints.http import preconditions, shown, tus
 from entrypoints.http.answers import json_response
 from entrypoints.http.call import Call
-from entrypoints.http.handlers.files import kept
+from entrypoints.http.handlers.files import kept, patience
 from entrypoints.http.parameters import only
-from entrypoints.http.upload import Patience, whole_body
+from entrypoints.http.upload import whole_body
 from entrypoints.http.wire import instant
 
 UPLOADS = "/api/v1/storage/uploads"
@@ -71,7 +71,7 @@ async def append_upload(call: Call) -> web.Response:
     tus.check_version(request)
     tus.check_body(request)
     offset = tus.number(request, "Upload-Offset")
-    content, is_checked = tus.checked(request, whole_body(request, Patience(call.services.bodies.seconds)))
+    content, is_checked = tus.checked(request, whole_body(request, patience(call)))
     if offset + (request.content_length or 0) > uploads.max_bytes:
         raise PayloadTooLarge(f"A file may have {uploads.max_bytes} bytes; this one is larger.")
     with call.services.filing.uploads.one():

@@ -1,0 +1,173 @@
+"""Requests that last: what a key may is asked again on the way, and no reader or sender takes as long as it likes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from adapters.memory.backend import MemoryBackend
+from adapters.memory.object_store import MemoryObjectStore
+from adapters.system.clock import SystemClock
+from domain.model.observations import RequestFailed, RequestServed
+from entrypoints.http import lasting
+from tests.integration.http.running import API, Running, running, session, task
+
+FILES, UPLOADS = "/api/v1/storage/files", "/api/v1/storage/uploads"
+FILE, EXPORT, RESTORE = f"{FILES}/f1", "/api/v1/logs/export", f"{API}/recovery/restore/s1"
+SECONDS = 30.0  # far above what anything here takes; only a hang comes near
+FIRST, SECOND = "the first half", "the second half"
+FORM = b'--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
+
+
+class Halves:
+    """Lets the second half of anything go when it is told to."""
+
+    def __init__(self) -> None:
+        self.second = asyncio.Event()
+
+
+class HeldBackend(MemoryBackend):
+    """Gives records one by one; the second waits."""
+
+    def __init__(self, halves: Halves) -> None:
+        super().__init__()
+        self._halves = halves
+
+    async def scan(self, collection: Any, where: Any) -> AsyncIterator[Any]:
+        async for portion in super().scan(collection, where):
+            for record in portion:
+                yield [record]
+                await self._halves.second.wait()
+
+
+class HeldObjects(MemoryObjectStore):
+    """Gives objects byte for byte; the second half waits."""
+
+    def __init__(self, halves: Halves) -> None:
+        super().__init__(SystemClock())
+        self._halves = halves
+
+    async def get(self, name: str, *, start: int = 0, length: int | None = None) -> Any:
+        async for piece in super().get(name, start=start, length=length):
+            yield piece[: len(FIRST)]
+            await self._halves.second.wait()
+            yield piece[len(FIRST) :]
+
+
+@pytest.fixture
+def halves() -> Halves:
+    return Halves()
+
+
+@pytest.fixture
+async def guarded(halves: Halves, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
+    monkeypatch.setattr(lasting, "AGAIN_SECONDS", 0.0)
+    async with running(auth="keys", backend=HeldBackend(halves), objects=HeldObjects(halves)) as service:
+        yield service
+
+
+def head(method: str, path: str, key: str, *lines: str) -> bytes:
+    more = "".join(f"{line}\r\n" for line in lines)
+    return f"{method} {path} HTTP/1.1\r\nHost: here\r\nX-API-Key: {key}\r\n{more}\r\n".encode()
+
+
+async def stored(service: Running) -> None:
+    """Something of two halves for each address that answers with many."""
+    key = await service.key("write")
+    logs = [{"level": "info", "message": text, "log_id": f"l{n}"} for n, text in enumerate((FIRST, SECOND))]
+    tasks = [task(f"t{n}", source_text=text) for n, text in enumerate((FIRST, SECOND))]
+    for path, batch in (
+        ("/api/v1/logs/batch", {"logs": logs}),
+        (f"{API}/sessions/batch", {"sessions": [session("s1")]}),
+        (f"{API}/tasks/batch", {"tasks": tasks}),
+    ):
+        assert (await service.ask("POST", f"{path}?ack=stored&timeout=30", json=batch, headers=key))[0] == 200
+    assert (await service.ask("PUT", FILE, data=(FIRST + SECOND).encode(), headers=key))[0] == 201
+
+
+async def revoked(service: Running, key: str) -> None:
+    await service.services.credentials.keys.revoke(key[3:19], by="test")
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", EXPORT), ("POST", RESTORE), ("GET", FILE)])
+@pytest.mark.parametrize("is_revoked", [True, False], ids=["revoked", "kept"])
+async def test_an_answer_is_cut_where_the_key_of_its_reader_is_revoked(
+    guarded: Running, halves: Halves, method: str, path: str, is_revoked: bool
+) -> None:
+    await stored(guarded)
+    key = (await guarded.key("read"))["X-API-Key"]
+    async with guarded.connection() as (reader, writer), asyncio.timeout(SECONDS):
+        writer.write(head(method, path, key, "Content-Length: 0", "Connection: close"))
+        assert (await reader.readuntil(FIRST.encode())).startswith(b"HTTP/1.1 200 ")
+        if is_revoked:
+            await revoked(guarded, key)
+        halves.second.set()
+        rest = await _all(reader)
+    served = guarded.observed.of(RequestServed)[-1]
+    assert (SECOND.encode() in rest, served.error) == ((False, "answer_cut") if is_revoked else (True, None))
+    assert guarded.observed.of(RequestFailed) == []
+
+
+async def _all(reader: asyncio.StreamReader) -> bytes:
+    """What comes until the connection ends, however it does."""
+    found = b""
+    try:
+        while some := await reader.read(1000):
+            found += some
+    except ConnectionError:
+        pass
+    return found
+
+
+async def test_an_answer_that_has_not_begun_is_a_401(
+    guarded: Running, halves: Halves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    halves.second.set()
+    await stored(guarded)
+    key, settle = (await guarded.key("read"))["X-API-Key"], guarded.services.query.settle
+
+    async def revoking(*collections: Any) -> None:
+        await settle(*collections)
+        await revoked(guarded, key)
+
+    monkeypatch.setattr(guarded.services.query, "settle", revoking)
+    assert (await guarded.get(EXPORT, headers={"X-API-Key": key}))[0] == 401
+
+
+@pytest.mark.parametrize("way", ["put", "form", "upload"])
+@pytest.mark.parametrize("is_revoked", [True, False], ids=["revoked", "kept"])
+async def test_a_file_is_not_taken_where_the_key_of_its_sender_is_revoked(
+    guarded: Running, halves: Halves, way: str, is_revoked: bool
+) -> None:
+    halves.second.set()  # what is sent in two halves is read as one
+    key = (await guarded.key("write"))["X-API-Key"]
+    request, taken = await _sending(guarded, way, key)
+    async with guarded.connection() as (reader, writer), asyncio.timeout(SECONDS):
+        writer.write(request)
+        while not guarded.services.filing.uploads._running:  # noqa: ASYNC110  (nobody tells)
+            await asyncio.sleep(0.005)
+        if is_revoked:
+            await revoked(guarded, key)
+        writer.write(SECOND.encode() + (b"\r\n--b--\r\n" if way == "form" else b""))
+        answer = await reader.read()
+    assert answer.split(b" ")[1] == (b"401" if is_revoked else taken)
+    files = (await guarded.get(FILES, headers=await guarded.key("read")))[1]["items"]
+    assert len(files) == (0 if is_revoked else 1)
+
+
+async def _sending(service: Running, way: str, key: str) -> tuple[bytes, bytes]:
+    """A request with the first half of a file, and the status that it gets where nothing is wrong with it."""
+    size, first = len(FIRST) + len(SECOND), FIRST.encode()
+    if way == "put":
+        return head("PUT", FILE, key, f"Content-Length: {size}", "Connection: close") + first, b"201"
+    if way == "form":
+        lines = (f"Content-Length: {len(FORM) + size + 9}", "Content-Type: multipart/form-data; boundary=b")
+        return head("POST", FILES, key, *lines, "Connection: close") + FORM + first, b"201"
+    begun = {"X-API-Key": key, "Tus-Resumable": "1.0.0", "Upload-Length": str(size)}
+    _, _, response = await service.ask("POST", UPLOADS, headers=begun)
+    lines = (f"Content-Length: {size}", "Tus-Resumable: 1.0.0", "Upload-Offset: 0", "Connection: close")
+    kind = "Content-Type: application/offset+octet-stream"
+    return head("PATCH", response.headers["Location"], key, *lines, kind) + first, b"204"
