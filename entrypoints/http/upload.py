@@ -7,6 +7,7 @@ import base64
 import binascii
 import re
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
@@ -15,7 +16,14 @@ import msgspec
 from aiohttp import BodyPartReader, MultipartReader, web
 from multidict import MultiMapping
 
-from domain.errors import BodyTooSlow, InvalidParameter, MalformedBody, Unavailable, UnsupportedMediaType
+from domain.errors import (
+    BodyTooSlow,
+    InvalidParameter,
+    MalformedBody,
+    SlowDown,
+    Unavailable,
+    UnsupportedMediaType,
+)
 from domain.model.files import NewFile
 from entrypoints.http.media import OCTETS
 
@@ -43,19 +51,25 @@ class Uploads:
     """How many files are on their way at once: each of them holds some memory for as long as it takes."""
 
     def __init__(self, at_once: int = PARALLEL_UPLOADS) -> None:
+        """``at_once``: of all callers; one of them takes half of it, so that no one keeps all others out."""
         self._at_once = at_once
-        self._running = 0
+        self._share = (at_once + 1) // 2
+        self._running: Counter[str] = Counter()  # by caller
 
     @contextmanager
-    def one(self) -> Iterator[None]:
-        """Count one more. Raises Unavailable."""
-        if self._running >= self._at_once:
+    def one(self, caller: str) -> Iterator[None]:
+        """Count one more of a caller's. Raises Unavailable, SlowDown."""
+        if self._running.total() >= self._at_once:
             raise Unavailable(f"{self._at_once} uploads are on their way; more are not taken at once.", retry_after=1.0)
-        self._running += 1
+        if self._running[caller] >= self._share:
+            raise SlowDown(f"{self._share} uploads of one caller are on their way; more are not.", retry_after=1.0)
+        self._running[caller] += 1
         try:
             yield
         finally:
-            self._running -= 1
+            self._running[caller] -= 1
+            if not self._running[caller]:
+                del self._running[caller]
 
 
 class Patience:

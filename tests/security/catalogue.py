@@ -239,11 +239,12 @@ ATTEMPTS = {
     ),
     "S28": Attempt(
         "batches without end",
-        "not counted, but bounded: bytes of one caller on their way, of all, and the buffer",
+        "not counted, but bounded: bytes of one caller on their way, of all, and the buffer; uploads by their number",
         (
             f"{QUOTAS}::test_batches_and_probes_are_not_counted",
             f"{QUOTAS}::test_one_caller_does_not_hold_all_the_memory_for_bodies",
             f"{SERVER}::test_all_bodies_together_are_bounded",
+            f"{FILES}::test_one_caller_does_not_take_all_the_uploads",
         ),
     ),
     "S29": Attempt(

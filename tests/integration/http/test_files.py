@@ -7,6 +7,7 @@ import base64
 import hashlib
 import io
 import json
+from contextlib import AsyncExitStack
 
 import aiohttp
 import pytest
@@ -341,6 +342,25 @@ async def test_more_uploads_than_are_taken_at_once_wait(service: Running) -> Non
         assert (status, problem["code"], response.headers["Retry-After"]) == (503, "unavailable", "1")
     await asyncio.sleep(0.05)
     assert (await put(service, "f2"))[0] == 201
+
+
+async def test_one_caller_does_not_take_all_the_uploads() -> None:
+    async with running(auth="keys") as service:
+        service.services.filing.uploads = uploads = Uploads(4)
+        greedy, other = await service.key("write"), await service.key("write")
+        async with AsyncExitStack() as stack:
+            for number in range(2):
+                _, writer = await stack.enter_async_context(service.connection())
+                head = f"PUT {FILES}/g{number} HTTP/1.1\r\nHost: x\r\nX-API-Key: {greedy['X-API-Key']}\r\n"
+                writer.write(f"{head}Content-Length: 1000\r\n\r\npart".encode())
+            while uploads._running.total() < 2:  # noqa: ASYNC110  (nobody tells)
+                await asyncio.sleep(0.005)
+            status, problem, response = await put(service, "g2", **greedy)
+            assert (status, problem["code"], response.headers["Retry-After"]) == (429, "slow_down", "1")
+            assert (await put(service, "f1", **other))[0] == 201
+        while uploads._running:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        assert (await put(service, "g2", **greedy))[0] == 201
 
 
 class Broken(MemoryObjectStore):
