@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 
 from aiohttp import web
@@ -20,7 +20,7 @@ from entrypoints.http.handlers.documents import DESCRIPTION
 from entrypoints.http.openapi.document import document
 from entrypoints.http.parameters import check_path
 from entrypoints.http.resource import Resource
-from entrypoints.http.route import Route
+from entrypoints.http.route import ELSEWHERE, Route
 from entrypoints.http.routes import ROUTES
 from entrypoints.http.services import Doorway, Services
 from entrypoints.http.wire import body_of
@@ -40,36 +40,39 @@ def create_app(
 
     Raises UnknownCollection where a route's collection is not declared.
     """
-    app = guarded_app(services)
-    app[DESCRIPTION] = body_of(document(services.about.version))
     resources = {
         collection.name: Resource(collection, former.get(collection.name, {}))
         for collection in services.registry.collections
     }
-    for route in ROUTES:
-        if is_public and route.is_for_operators:
-            continue
+    shown = [route for route in ROUTES if not (is_public and route.is_for_operators)]
+    for route in shown:
         if route.collection is not None:
             services.registry.collection(route.collection)
-        bind(app, route, partial(_equip, services, resources, route))
+    app = guarded_app(services, shown, partial(_equip, services, resources))
+    app[DESCRIPTION] = body_of(document(services.about.version))
     return app
 
 
-def guarded_app(doorway: Doorway) -> web.Application:
-    """An application whose every request comes by the door; ``bind`` gives it addresses."""
+def guarded_app(
+    doorway: Doorway, routes: Iterable[Route], equip: Callable[[Route, Call], None] = lambda *_: None
+) -> web.Application:
+    """An application whose every request comes by the door, that to an unknown address like any other.
+
+    ``equip``: gives a call what the handler of its route takes from it.
+    """
     app = web.Application(middlewares=[serve])
     app[DOORWAY] = doorway
     app[ROWS] = {}
+    for route in routes:
+        _bind(app, route, equip)
+    app.router.add_route("*", f"{ELSEWHERE[:-1]}:.*}}", _elsewhere, expect_handler=expectation.hold)  # after all others
     return app
 
 
-def bind(app: web.Application, route: Route, equip: Callable[[Call], None] = lambda _: None) -> None:
-    """Have a route answer; ``equip``: gives a call what its handler takes from it."""
-
+def _bind(app: web.Application, route: Route, equip: Callable[[Route, Call], None]) -> None:
     async def handle(request: web.Request) -> web.StreamResponse:
         check_path(request)
-        equip(request[CALL])
-        await expectation.go_on(request)
+        equip(route, request[CALL])
         return await route.handler(request[CALL])
 
     app[ROWS][handle] = route
@@ -77,6 +80,20 @@ def bind(app: web.Application, route: Route, equip: Callable[[Call], None] = lam
         app.router.add_get(route.pattern, handle, expect_handler=expectation.hold)  # HEAD too
     else:
         app.router.add_route(route.method, route.pattern, handle, expect_handler=expectation.hold)
+
+
+async def _elsewhere(request: web.Request) -> web.StreamResponse:
+    """What no route answers: the router's own refusals would have the library tell a stranger to send the body.
+
+    Raises HTTPNotFound, HTTPMethodNotAllowed.
+    """
+    methods = set[str]()
+    for resource in request.app.router.resources():
+        if resource.canonical != ELSEWHERE:
+            methods |= (await resource.resolve(request))[1]
+    if methods:
+        raise web.HTTPMethodNotAllowed(request.method, methods)
+    raise web.HTTPNotFound
 
 
 @web.middleware
@@ -89,6 +106,7 @@ async def serve(request: web.Request, handler: Bound) -> web.StreamResponse:
         if route is not None:
             call.endpoint = route.template
         await admit(call, route)
+        expectation.check(request)
         response = await handler(request)
     except Exception as error:  # the outermost net: whatever it is becomes an answer or ends the connection
         response = problem_response(error, call) if call.stream is None else _cut(call, call.stream, error)

@@ -18,6 +18,7 @@ from domain.errors import (
     UnsupportedMediaType,
 )
 from domain.model.policies import MAX_BATCH_BYTES
+from entrypoints.http.expectation import go_on
 
 MAX_BODY_BYTES = MAX_BATCH_BYTES + 1024  # a full batch and its envelope
 MAX_IN_FLIGHT_BYTES = 64 * 1024 * 1024  # bodies in memory, of all requests together
@@ -137,6 +138,7 @@ class BodyReader:
         try:
             if content.is_eof():  # all is here: no timer is needed
                 return content.read_nowait(-1)
+            await go_on(self._call.request)
             seconds = self._bodies.seconds
             allowed = min(seconds, GRACE_SECONDS + self._received / MINIMUM_RATE)
             async with asyncio.timeout_at(self._begun + allowed):

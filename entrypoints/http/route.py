@@ -12,6 +12,7 @@ from entrypoints.http.call import Call
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 _FOR_OPERATORS = ("/metrics", "/docs", "/docs/{file}", "/openapi.json")
+ELSEWHERE = "/{elsewhere}"  # stands for every address that no route has
 RESERVED = ("batch", "query", "aggregate", "export")  # words of the API, which win over a record's id
 
 

@@ -25,6 +25,7 @@ from domain.errors import (
     UnsupportedMediaType,
 )
 from domain.model.files import NewFile
+from entrypoints.http.expectation import go_on
 from entrypoints.http.media import OCTETS
 
 T = TypeVar("T")
@@ -135,6 +136,7 @@ async def of_form(request: web.Request, patience: Patience, new_id: Callable[[],
         raise InvalidParameter("In a form the `Content-Digest` of the file stands among the headers of its part.")
     with _form_faults():
         parts = await request.multipart()
+        await patience.wait_for(go_on(request))
         fields: dict[str, str] = {}
         async for part in _parts(parts, patience):
             if part.name == "file":
@@ -185,6 +187,7 @@ def _is_text(value: str) -> bool:
 async def whole_body(request: web.Request, patience: Patience) -> AsyncIterator[bytes]:
     """The body as it arrives. Raises as ``Patience.arrival``."""
     content = request.content
+    await patience.wait_for(go_on(request))
     while piece := await patience.arrival(content.readany()):
         yield piece
 

@@ -9,7 +9,7 @@ from domain.services.lane_states import measured
 from domain.services.partition_worker import PartitionWorker
 from domain.services.registry import StorageBackendRegistry
 from entrypoints.http.answers import json_response
-from entrypoints.http.app import bind, guarded_app
+from entrypoints.http.app import guarded_app
 from entrypoints.http.call import Call
 from entrypoints.http.handlers.probes import live, metrics_page
 from entrypoints.http.parameters import only
@@ -34,14 +34,12 @@ class Probes:
 
     def app(self) -> web.Application:
         """Made anew for each listener."""
-        app = guarded_app(self._doorway)
-        for route in (
+        routes = (
             Route("GET", "/health/live", live, None, is_open=True),
             Route("GET", "/health", self.health, Right.ADMIN),
             Route("GET", "/metrics", self.metrics, None),
-        ):
-            bind(app, route)
-        return app
+        )
+        return guarded_app(self._doorway, routes)
 
     async def health(self, call: Call) -> web.Response:
         """How the collections fare whose partitions are held here, and which these are."""

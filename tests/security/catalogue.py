@@ -35,11 +35,11 @@ ATTEMPTS = {
         (
             f"{ACCESS}::test_without_a_credential_only_the_two_probes_are_answered",
             f"{ACCESS}::test_an_unknown_address_answers_a_stranger_like_a_known_one",
+            f"{ACCESS}::test_a_stranger_who_waits_for_a_word_learns_of_no_address_by_it",
             f"{ACCESS}::test_who_is_refused_is_told_before_their_body_is_read",
             f"{ACCESS}::test_who_waits_for_a_word_before_the_body_hears_of_the_refusal_first",
             MATRIX,
         ),
-        "an address that does not exist says `100 Continue` before its 401, to who asks for that, which others do not",
     ),
     "S2": Attempt(
         "what belongs to another tenant",

@@ -21,6 +21,7 @@ from entrypoints.http.causes import CAUSES
 from entrypoints.http.errors import kinds, status_of, title_of
 from entrypoints.http.openapi.problems import example_of
 from entrypoints.http.parameters import only
+from entrypoints.http.route import ELSEWHERE
 from entrypoints.http.services import RenderMetrics
 from entrypoints.http.wire import Document
 
@@ -131,4 +132,8 @@ def _words(*names: str) -> str:
 def _links(call: Call) -> dict[str, list[str]]:
     """Every address with its methods."""
     resources = call.request.app.router.resources()
-    return {resource.canonical: sorted(route.method for route in resource) for resource in resources}
+    return {
+        resource.canonical: sorted(route.method for route in resource)
+        for resource in resources
+        if resource.canonical != ELSEWHERE
+    }

@@ -54,10 +54,34 @@ async def test_who_is_refused_is_told_before_their_body_is_read(guarded: Running
     assert b"connection: close" in answer.lower()
 
 
-def expecting(key: str = "", body: bytes = b"{}") -> bytes:
+def expecting(key: str = "", size: int = 2, line: str = f"POST {TASKS}/batch", word: str = "100-continue") -> bytes:
     """The head of a batch whose body waits for a word."""
-    head = f"POST {TASKS}/batch HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\n"
-    return f"{head}Content-Length: {len(body)}\r\n{key}\r\n".encode()
+    head = f"{line} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: {word}\r\n"
+    return f"{head}Content-Length: {size}\r\n{key}\r\n".encode()
+
+
+ELSEWHERE = ("POST /api/v1/secret-plans", f"PUT {TASKS}", "POST /api/v1/system/keys")
+
+
+@pytest.mark.parametrize("line", [f"POST {TASKS}/batch", *ELSEWHERE])
+async def test_a_stranger_who_waits_for_a_word_learns_of_no_address_by_it(guarded: Running, line: str) -> None:
+    for word in ("100-continue", "200-something"):
+        answer = await guarded.raw(expecting(line=line, word=word))
+        assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"401"]
+    assert [seen.status for seen in guarded.observed.of(RequestServed)] == [401, 401]
+
+
+async def test_who_waits_for_a_word_in_vain_hears_why_first(guarded: Running) -> None:
+    key = f"X-API-Key: {(await guarded.key('write'))['X-API-Key']}\r\n"
+    for asked, status in (
+        (expecting(key, line="POST /nowhere"), b"404"),
+        (expecting(key, line=f"PUT {TASKS}"), b"405"),
+        (expecting(key, size=999_999_999), b"413"),
+        (expecting(key, line="POST /nowhere", word="200-something"), b"400"),
+    ):
+        answer = await guarded.raw(asked)
+        assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [status]
+        assert (b"\r\nAllow: GET, HEAD\r\n" in answer) == (status == b"405")
 
 
 async def test_who_waits_for_a_word_before_the_body_hears_of_the_refusal_first(guarded: Running) -> None:
@@ -72,7 +96,7 @@ async def test_who_waits_for_a_word_and_is_let_in_hears_it_before_the_answer(gua
     key, body = (await guarded.key("write"))["X-API-Key"], json.dumps({"tasks": [task()]}).encode()
     async with guarded.connection() as (reader, writer), asyncio.timeout(10):
         for _ in range(2):  # on one connection
-            writer.write(expecting(f"X-API-Key: {key}\r\n", body))
+            writer.write(expecting(f"X-API-Key: {key}\r\n", len(body)))
             assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
             writer.write(body)
             assert (await reader.readuntil(b"}\n")).startswith(b"HTTP/1.1 202 ")

@@ -15,6 +15,7 @@ from functools import partial
 import pytest
 
 from domain.errors import AddressInUse, InvalidConfiguration
+from domain.model.observations import RequestServed
 from entrypoints.http.app import create_app
 from entrypoints.http.body import Bodies
 from entrypoints.http.server import HttpServer
@@ -141,7 +142,6 @@ async def test_broken_gzip_is_400(service: Running, packed: bytes) -> None:
         request(b"", "X-Long: " + "a" * 10_000),
         request(b"", *[f"X-{i}: 1" for i in range(200)]),
         b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: here\r\n\r\n",
-        request(b"", "Expect: 200-something"),
     ],
     ids=[
         "nonsense",
@@ -152,7 +152,6 @@ async def test_broken_gzip_is_400(service: Running, packed: bytes) -> None:
         "long header",
         "headers",
         "long line",
-        "expectation",
     ],
 )
 async def test_broken_http_is_400_and_closed(service: Running, data: bytes) -> None:
@@ -161,6 +160,11 @@ async def test_broken_http_is_400_and_closed(service: Running, data: bytes) -> N
     assert b"application/problem+json" in answer
     assert b"aiohttp" not in answer
     assert await service.stored() == 0
+
+
+async def test_what_nobody_can_expect_is_400_like_any_other_wrong_header(service: Running) -> None:
+    status, problem, _ = await service.get("/", headers={"Expect": "200-something"})
+    assert (status, problem["code"], service.observed.of(RequestServed)[0].error) == (400, *["invalid_parameter"] * 2)
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json", "/nowhere", f"{API}/tasks", "/api/v1/logs/export"])
