@@ -16,6 +16,7 @@ from domain.services.api_keys import ApiKeys, KeyStore
 from domain.services.ending import ended
 from domain.services.key_authenticator import KeyAuthenticator
 from entrypoints.backends import build_backend, naming
+from entrypoints.http.origins import Origins
 from entrypoints.settings import Settings
 from ports.ambient import Clock, Ids, Observer
 from ports.authenticator import Authenticator
@@ -54,6 +55,7 @@ class Credentials:
         self._tokens = build_tokens(settings, observer, clock)
         taken: list[Authenticator] = [] if settings.auth.mode == "off" else [self._authenticator]
         self.access = Access(taken if self._tokens is None else [*taken, self._tokens])
+        self.origins = Origins(any_host=settings.server.insecure) if self.access.is_open else None
 
     async def open(self) -> None:
         """Connect where keys are asked for; a server that does not answer is found later. Raises StartFailure."""

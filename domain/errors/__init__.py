@@ -9,6 +9,7 @@ PersistenceError
 │   └── BodyTooSlow            the body did not arrive in time
 ├── Unauthenticated            no credential, or one that is not valid (any longer)
 ├── MissingScope               the caller is known, and may not do this
+├── ForeignOrigin              a page of another site asks, where nobody has to authenticate
 ├── InvalidRecords             decodable JSON that breaks a declared rule
 ├── DigestMismatch             the content is not what its digest says
 │   └── ChecksumMismatch       ... a piece of it is not what its checksum says
@@ -80,7 +81,14 @@ PersistenceError
 
 from __future__ import annotations
 
-from domain.errors.access import CredentialInAddress, KeyNotFound, KeysUnreachable, MissingScope, Unauthenticated
+from domain.errors.access import (
+    CredentialInAddress,
+    ForeignOrigin,
+    KeyNotFound,
+    KeysUnreachable,
+    MissingScope,
+    Unauthenticated,
+)
 from domain.errors.outages import (
     BackendContended,
     BackendCorrupt,
@@ -185,6 +193,7 @@ __all__ = [
     "DigestMismatch",
     "Draining",
     "FlushIncomplete",
+    "ForeignOrigin",
     "FrameDamaged",
     "IdempotencyKeyInProgress",
     "IdempotencyKeyReused",

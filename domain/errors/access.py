@@ -29,6 +29,16 @@ class MissingScope(PersistenceError):
         self.scope = scope
 
 
+class ForeignOrigin(PersistenceError):
+    """A page of another origin may not ask where nobody has to authenticate."""
+
+    code = "foreign_origin"
+    cure = (
+        "Ask by `localhost` or a loopback address, and from no page of another site; or set `auth.mode` to `keys`. "
+        "Where the network itself is protected, `server.insecure` lets the service be asked by any name."
+    )
+
+
 class CredentialInAddress(InvalidRequest):
     """An address is no place for a credential."""
 

@@ -48,6 +48,12 @@ CAUSES: Mapping[str, str] = {
         "A key may do what its scopes say: a right, in every collection or in one. None of those of this key covers "
         "what was asked for."
     ),
+    "foreign_origin": (
+        'With `auth.mode = "off"` whoever reaches the address may everything, and a browser reaches it for every page '
+        "that is open on the machine. So no request is carried out that a browser sends for a page of another origin, "
+        "nor one whose `Host` is another name than `localhost` or a loopback address: a page may have its own name "
+        "lead here (DNS rebinding). Programs that are no browsers send neither `Origin` nor `Sec-Fetch-Site`."
+    ),
     "credential_in_address": (
         "The query string holds a key, or a parameter that is called like one. Proxies, logs and histories keep "
         "addresses."

@@ -26,10 +26,12 @@ async def admit(call: Call, route: Route | None) -> None:
 
     Who shows nothing that is known here counts before a look-up is spent on them (decision 0023).
 
-    Raises Unauthenticated, CredentialInAddress, MissingScope, QuotaExceeded, Unavailable.
+    Raises ForeignOrigin, Unauthenticated, CredentialInAddress, MissingScope, QuotaExceeded, Unavailable.
     """
     if route is not None and route.is_open:
         return
+    if (origins := call.doorway.credentials.origins) is not None:
+        origins.check(call.request)
     call.let_in(await _who_asks(call))
     await count(call, route)
     if route is None or route.right is None:

@@ -27,6 +27,7 @@ STATUS: dict[type[PersistenceError], int] = {  # the nearest class in an error's
     errors.BodyTooSlow: 408,
     errors.Unauthenticated: 401,
     errors.MissingScope: 403,
+    errors.ForeignOrigin: 403,
     errors.InvalidRecords: 422,
     errors.DigestMismatch: 422,
     errors.ChecksumMismatch: 460,  # which the tus protocol has made up

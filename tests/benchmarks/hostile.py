@@ -23,7 +23,7 @@ from tests.benchmarks.bodies import batches
 from tests.e2e.service import Service
 
 PATH = "/api/v1/translation/tasks/batch"
-HEAD = f"POST {PATH} HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n"
+HEAD = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 IDLE, SLOW, DRIPPING = 1000, 50, 50
 BOMBS_A_SECOND, SMUGGLED_A_SECOND = 5, 20
 BOMB = gzip.compress(b" " * (30 * 1024 * 1024), 9)
@@ -33,7 +33,7 @@ SMUGGLED = (
     HEAD + "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n",
     HEAD + "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
     HEAD + "Content-Length: +5\r\n\r\nabcde",
-    "GET / HTTP/1.1\r\nHost: here\r\nX: " + "a" * 20_000 + "\r\n\r\n",
+    "GET / HTTP/1.1\r\nHost: localhost\r\nX: " + "a" * 20_000 + "\r\n\r\n",
 )
 CONNECTIONS, BATCHES = 4, 300
 
@@ -73,7 +73,7 @@ async def _idle(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
 
 
 async def _slow_head(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.write(b"GET / HTTP/1.1\r\nHost: here\r\nX-Slow: ")
+    writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
     while not writer.transport.is_closing():
         writer.write(b"a")
         await asyncio.sleep(0.5)

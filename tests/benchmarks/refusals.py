@@ -49,7 +49,7 @@ async def _cost(service: Service, path: str, headers: str, status: int, *, warm:
 
 async def _ask(port: int, path: str, headers: str, status: int) -> int:
     """How many answers were others."""
-    request = f"GET {path} HTTP/1.1\r\nHost: here\r\n{headers}\r\n".encode()
+    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n".encode()
     others = 0
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for _ in range(REQUESTS // CONNECTIONS):

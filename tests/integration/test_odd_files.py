@@ -131,7 +131,7 @@ async def test_what_is_no_id_is_refused_and_leaves_nothing(service, store, text:
     ):
         body = '{"method": "GET"}' if behind == "/links" else "{}"
         head = (
-            f"{method} {FILES}/{text}{behind} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            f"{method} {FILES}/{text}{behind} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}"
         )
         status = int((await service.raw(head.encode())).split(b" ")[1])
@@ -154,7 +154,7 @@ async def test_no_part_of_any_address_is_a_way_out(service, store, text: str) ->
         if "{" not in route.template or "/storage/" not in route.template:
             continue
         parts = [text if part.startswith("{") else part for part in route.template.split("/")]
-        head = f"{route.method} {'/'.join(parts)} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nConnection: close"
+        head = f"{route.method} {'/'.join(parts)} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nConnection: close"
         answer = await service.raw(f"{head}\r\n\r\n{{}}".encode())
         status = int(answer.split(b" ")[1])
         assert 400 <= status < 500 or status == 501, (route.template, answer)

@@ -366,9 +366,13 @@ ATTEMPTS = {
     ),
     "S40": Attempt(
         "a page of another origin; cookies",
-        "no header lets one in, and no cookie is looked at",
+        "no header lets one in, and no cookie is looked at; where nobody has to authenticate, 403 for what a browser "
+        "sends for such a page, and for a `Host` that is no loopback one",
         (
             f"{ACCESS}::test_no_answer_lets_other_origins_in",
+            f"{ACCESS}::test_where_nobody_authenticates_no_page_of_others_may_ask",
+            f"{ACCESS}::test_where_nobody_authenticates_programs_and_own_pages_ask_as_before",
+            f"{ACCESS}::test_where_the_network_is_protected_any_name_is_good_and_no_page_of_others_is",
             f"{ACCESS}::test_what_is_no_credential_lets_nobody_in",
         ),
     ),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from domain.errors import MissingScope, PersistenceError, Unauthenticated
+from domain.errors import ForeignOrigin, MissingScope, PersistenceError, Unauthenticated
 from domain.model.built_in import BUILT_IN
 from domain.model.collections import Collection
 from domain.model.files import CHANGEABLE, FILES
@@ -119,7 +119,7 @@ def document(version: str) -> Document:
             "schemas": _schemas(),
             "examples": _problem_examples(),
             "headers": _HEADERS,
-            "responses": {str(status): _refusal(status, [kind]) for status, kind in _SAME.items()},
+            "responses": {str(status): _refusal(status, kinds) for status, kinds in _SAME.items()},
             "securitySchemes": keys.SCHEMES,
         },
     }
@@ -247,7 +247,10 @@ def _refusal(status: int, kinds: Iterable[type[PersistenceError]]) -> Document:
     }
 
 
-_SAME: dict[int, type[PersistenceError]] = {401: Unauthenticated, 403: MissingScope}  # wherever they are answered
+_SAME: dict[int, tuple[type[PersistenceError], ...]] = {  # wherever they are answered
+    401: (Unauthenticated,),
+    403: (MissingScope, ForeignOrigin),
+}
 _MORE = dict.fromkeys((409, 429, 503), ("Retry-After",)) | dict.fromkeys((401, 403), ("WWW-Authenticate",))
 _SPECIAL = {"detail": "SessionDetail", "restored": "Restored", "link": "LinkWanted"}
 

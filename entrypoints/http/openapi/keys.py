@@ -82,5 +82,10 @@ def refusals(route: Route) -> Problems:
     """What the door may answer."""
     if route.is_open:
         return ()
-    known: Problems = (errors.CredentialInAddress, errors.Unauthenticated, errors.KeysUnreachable)
+    known: Problems = (
+        errors.CredentialInAddress,
+        errors.Unauthenticated,
+        errors.ForeignOrigin,
+        errors.KeysUnreachable,
+    )
     return known if route.right is None else (*known, errors.MissingScope)

@@ -62,7 +62,14 @@ from entrypoints.http.server import HttpServer
 from entrypoints.http.services import About, Services
 from entrypoints.limiting import Limiting
 from entrypoints.searching import Searching
-from entrypoints.sections import AuthSettings, ConfiguredBackend, KeyringSettings, ObjectSettings, QuotaSettings
+from entrypoints.sections import (
+    AuthSettings,
+    ConfiguredBackend,
+    KeyringSettings,
+    ObjectSettings,
+    QuotaSettings,
+    ServerSettings,
+)
 from entrypoints.settings import Settings
 from ports.backend_type import BackendSettings, BackendType
 
@@ -165,6 +172,7 @@ async def running(
     former: Mapping[str, Mapping[str, Deprecation]] = FORMER_FIELDS,
     quotas: QuotaSettings = QuotaSettings(),  # noqa: B008  # frozen
     auth: Literal["off", "keys"] = "off",
+    insecure: bool = False,
     **server: Any,
 ) -> AsyncIterator[Running]:
     """A service for one test; ``index``: False for none."""
@@ -172,7 +180,9 @@ async def running(
     backend = backend or MemoryBackend()
     objects = objects or MemoryObjectStore(SystemClock())
     index = MemorySearchIndex() if index is None else index or None
-    services, log, letters = build(policy, bodies or Bodies(), backend, observed, objects, limits, index, quotas, auth)
+    services, log, letters = build(
+        *(policy, bodies or Bodies(), backend, observed, objects, limits, index, quotas, auth, insecure)
+    )
     http = HttpServer(partial(create_app, services, former=former), port=0, finish_seconds=1.0, **server)
     await services.credentials.open()
     await services.encryption.open()
@@ -202,12 +212,16 @@ def build(
     index: Any,
     quotas: QuotaSettings,
     auth: Literal["off", "keys"],
+    insecure: bool,
 ) -> tuple[Services, MemoryWriteBuffer, MemoryDeadLetters]:
     clock, schemas, receipts = SystemClock(), Schemas(BUILT_IN), MemoryReceipts()
     given = BackendType(BackendSettings, lambda *_: backend, alone=True)
     configured = {"main": ConfiguredBackend("memory", given, BackendSettings())}
     auth_settings = AuthSettings(mode=auth)
-    settings = Settings(backends=configured, auth=auth_settings, quotas=quotas, keyring=KEYRING, objects=limits)
+    door = ServerSettings(insecure=insecure)
+    settings = Settings(
+        backends=configured, server=door, auth=auth_settings, quotas=quotas, keyring=KEYRING, objects=limits
+    )
     encryption = Encryption(settings, observed)
     backends = Backends(settings, BUILT_IN, observed, clock)
     registry = backends.registry

@@ -262,11 +262,70 @@ async def test_no_answer_lets_other_origins_in(guarded: Running) -> None:
             assert "Set-Cookie" not in response.headers
 
 
+FOREIGN: dict[str, dict[str, str]] = {
+    "a page of another site": {"Sec-Fetch-Site": "cross-site"},
+    "a page of another site, and its origin": {"Sec-Fetch-Site": "cross-site", "Origin": "http://evil.example"},
+    "a browser that says no more": {"Origin": "http://evil.example"},
+    "another port of this machine": {"Sec-Fetch-Site": "same-site", "Origin": "http://127.0.0.1:1"},
+    "an origin that is hidden": {"Origin": "null"},
+    "a name that leads here": {"Host": "evil.example"},
+    "a name that leads here, of its own page": {"Host": "evil.example:80", "Sec-Fetch-Site": "same-origin"},
+    "a name that looks like an address": {"Host": "127.0.0.1.evil.example"},
+    "a name that is none": {"Host": "[::1"},
+    "an empty name": {"Host": ""},
+}
+OWN: dict[str, dict[str, str]] = {
+    "no browser": {},
+    "by a name": {"Host": "localhost:8080"},
+    "by another loopback address": {"Host": "127.0.0.2"},
+    "by IPv6": {"Host": "[::1]:8080"},
+    "the page of the documentation": {"Host": "localhost:80", "Origin": "http://LocalHost:80"},
+    "the same in a browser of today": {"Sec-Fetch-Site": "same-origin", "Origin": "http://127.0.0.1"},
+    "typed by hand": {"Sec-Fetch-Site": "none"},
+    "a picture in a page of another port": {"Sec-Fetch-Site": "same-site"},
+}
+
+
+@pytest.mark.parametrize("form", FOREIGN)
+async def test_where_nobody_authenticates_no_page_of_others_may_ask(form: str) -> None:
+    async with running() as service:
+        for method, path in (
+            ("POST", "/api/v1/system/flush"),
+            ("GET", TASKS),
+            ("GET", "/metrics"),
+            ("GET", "/nowhere"),
+        ):
+            status, body, response = await service.ask(method, path, headers=FOREIGN[form])
+            assert (status, body["code"], "`auth.mode`" in body["cure"]) == (403, "foreign_origin", True)
+            assert "WWW-Authenticate" not in response.headers
+        assert (await service.get("/health/live", headers=FOREIGN[form]))[0] == 200
+
+
+@pytest.mark.parametrize("form", OWN)
+async def test_where_nobody_authenticates_programs_and_own_pages_ask_as_before(form: str) -> None:
+    async with running() as service:
+        assert (await service.ask("POST", "/api/v1/system/flush", headers=OWN[form]))[0] == 200
+        assert (await service.get("/docs", headers=OWN[form]))[0] == 200
+
+
+async def test_where_the_network_is_protected_any_name_is_good_and_no_page_of_others_is() -> None:
+    async with running(insecure=True) as service:
+        assert (await service.get(TASKS, headers={"Host": "persistence:8080"}))[0] == 200
+        assert (await service.get(TASKS, headers={"Host": "persistence", "Origin": "http://persistence"}))[0] == 200
+        assert (await service.get(TASKS, headers={"Host": "persistence", "Origin": "http://other"}))[0] == 403
+        assert (await service.get(TASKS, headers={"Sec-Fetch-Site": "cross-site"}))[0] == 403
+
+
+async def test_where_keys_are_asked_for_names_and_pages_are_none_of_the_doors_business(guarded: Running) -> None:
+    key = await guarded.key("read")
+    assert (await guarded.get(TASKS, headers={"Host": "api.example", "Origin": "https://app.example"} | key))[0] == 200
+
+
 async def test_a_stream_ends_where_its_key_is_revoked_and_what_was_taken_before_stays(guarded: Running) -> None:
     """A stream may last for ever; whoever is let in once is not let in for as long."""
     key = (await guarded.key("write"))["X-API-Key"]
     head = (
-        f"POST {TASKS}/batch HTTP/1.1\r\nHost: here\r\nX-API-Key: {key}\r\nContent-Type: application/x-ndjson\r\n"
+        f"POST {TASKS}/batch HTTP/1.1\r\nHost: x\r\nX-API-Key: {key}\r\nContent-Type: application/x-ndjson\r\n"
         "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
     )
     async with guarded.connection() as (reader, writer):

@@ -22,7 +22,7 @@ from tests.integration.http.running import Observed, Running, running
 from tests.integration.http.test_tls import Place, shaken
 
 BOUND = 16
-LIVE = b"GET /health/live HTTP/1.1\r\nHost: here\r\n\r\n"
+LIVE = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 @pytest.fixture

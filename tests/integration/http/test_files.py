@@ -231,7 +231,7 @@ async def test_a_form_without_a_boundary_is_refused(service: Running, kind: str)
 )
 async def test_headers_are_judged_and_nothing_is_kept(service: Running, headers, status: int, code: str) -> None:
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    head = f"PUT {FILES}/f1 HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\nConnection: close\r\n{lines}\r\n"
+    head = f"PUT {FILES}/f1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 7\r\nConnection: close\r\n{lines}\r\n"
     answer = await service.raw(head.encode() + b"content")
     assert answer.split(b" ")[1] == b"%d" % status
     assert b'"code":"%s"' % code.encode() in answer
@@ -246,7 +246,7 @@ async def test_several_digests_may_be_named(service: Running) -> None:
     "file_id", ["..", ".", "..%2f..%2fx", "a%2Fb", "a%5Cb", "%00", "a%0Ab", "%E2%80%AEx", "x" * 65, "%20.", "a%CC%81"]
 )
 async def test_ids_that_look_like_paths_or_other_ids_are_refused(service: Running, file_id: str) -> None:
-    head = f"PUT {FILES}/{file_id} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx"
+    head = f"PUT {FILES}/{file_id} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx"
     answer = await service.raw(head.encode())
     assert answer.split(b" ")[1] in (b"400", b"404", b"405"), answer
     assert await kept(service) == []
@@ -315,7 +315,7 @@ async def test_limits_of_size_and_type() -> None:
 
 async def test_a_body_that_ends_early_leaves_nothing(service: Running) -> None:
     async with service.connection() as (_, writer):
-        writer.write(f"PUT {FILES}/f1 HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\npart".encode())
+        writer.write(f"PUT {FILES}/f1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\npart".encode())
         await writer.drain()
         await asyncio.sleep(0.05)
     await asyncio.sleep(0.05)
@@ -325,7 +325,7 @@ async def test_a_body_that_ends_early_leaves_nothing(service: Running) -> None:
 
 async def test_a_body_that_pauses_is_given_up() -> None:
     async with running(bodies=Bodies(seconds=0.2)) as service, service.connection() as (reader, writer):
-        writer.write(f"PUT {FILES}/f1 HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\npart".encode())
+        writer.write(f"PUT {FILES}/f1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\npart".encode())
         answer = await reader.read()
         assert b" 408 " in answer
         assert b'"body_too_slow"' in answer
@@ -335,7 +335,7 @@ async def test_a_body_that_pauses_is_given_up() -> None:
 async def test_more_uploads_than_are_taken_at_once_wait(service: Running) -> None:
     service.services.filing.uploads = Uploads(1)
     async with service.connection() as (_, writer):
-        writer.write(f"PUT {FILES}/f1 HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\npart".encode())
+        writer.write(f"PUT {FILES}/f1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\npart".encode())
         await writer.drain()
         await asyncio.sleep(0.05)
         status, problem, response = await put(service, "f2")

@@ -26,7 +26,7 @@ TASKS = f"{API}/tasks/batch"
 
 
 def request(body: bytes = b"", *headers: str, method: str = "POST", path: str = TASKS) -> bytes:
-    head = [f"{method} {path} HTTP/1.1", "Host: here", "Content-Type: application/json", *headers]
+    head = [f"{method} {path} HTTP/1.1", "Host: localhost", "Content-Type: application/json", *headers]
     return "\r\n".join([*head, "", ""]).encode() + body
 
 
@@ -43,7 +43,7 @@ async def hasty() -> AsyncIterator[Running]:
 
 async def test_who_says_nothing_or_never_ends_a_header_is_cut(hasty: Running) -> None:
     assert await hasty.raw(b"") == b""
-    assert await hasty.raw(b"GET / HTTP/1.1\r\nHost: here\r\nX-Slow: ") == b""
+    assert await hasty.raw(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ") == b""
 
 
 async def test_half_a_body_is_answered_with_408_and_the_connection_closed(hasty: Running) -> None:
@@ -141,7 +141,7 @@ async def test_broken_gzip_is_400(service: Running, packed: bytes) -> None:
         request(BATCH, f"Content-Length: {len(BATCH)}", "Transfer-Encoding: chunked"),
         request(b"", "X-Long: " + "a" * 10_000),
         request(b"", *[f"X-{i}: 1" for i in range(200)]),
-        b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: here\r\n\r\n",
+        b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ],
     ids=[
         "nonsense",
@@ -269,7 +269,9 @@ async def test_closing_finishes_the_request_on_its_way() -> None:
 
 
 async def test_bytes_that_are_no_text_in_a_header_are_named_without_harm(service: Running) -> None:
-    head = b"POST " + TASKS.encode() + b" HTTP/1.1\r\nHost: here\r\nContent-Type: te\xffxt\r\nConnection: close\r\n"
+    head = (
+        b"POST " + TASKS.encode() + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: te\xffxt\r\nConnection: close\r\n"
+    )
     answer = await service.raw(head + b"Content-Length: 2\r\n\r\n{}")
     assert answer.startswith(b"HTTP/1.1 415 ")
     assert b"te?xt" in answer

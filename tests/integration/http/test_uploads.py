@@ -91,7 +91,7 @@ async def test_a_file_without_content_is_there_at_once(service: Running) -> None
 async def test_an_upload_goes_on_behind_a_broken_connection(service: Running) -> None:
     place = await begin(service, file_id="f1")
     head = (
-        f"PATCH {place} HTTP/1.1\r\nHost: x\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n"
+        f"PATCH {place} HTTP/1.1\r\nHost: localhost\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n"
         f"Content-Type: application/offset+octet-stream\r\nContent-Length: {len(CONTENT)}\r\n\r\n"
     )
     async with service.connection() as (_, writer):
@@ -111,7 +111,7 @@ async def test_what_arrived_before_the_sender_fell_silent_is_kept() -> None:
     async with running(bodies=Bodies(seconds=0.3)) as service:
         place = await begin(service, file_id="f1")
         head = (
-            f"PATCH {place} HTTP/1.1\r\nHost: x\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n"
+            f"PATCH {place} HTTP/1.1\r\nHost: localhost\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n"
             f"Content-Type: application/offset+octet-stream\r\nContent-Length: {len(CONTENT)}\r\n\r\n"
         )
         async with service.connection() as (reader, writer), asyncio.timeout(30):
