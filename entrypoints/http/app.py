@@ -162,11 +162,12 @@ def _observe(call: Call, response: web.StreamResponse, seconds: float) -> None:
 
 
 def _audit(call: Call, route: Route, response: web.StreamResponse) -> None:
-    """Who did what, or was kept from it."""
+    """Who did what, or was kept from it; parameters that are refused may be anything, secrets too."""
+    address = call.request.rel_url
     call.doorway.observer(
         AdministratorActed(
             action=f"{route.handler.__module__.rpartition('.')[2]}.{route.handler.__name__}",
-            subject=(call.subject or call.request.rel_url.raw_path_qs)[:500],
+            subject=(call.subject or (address.raw_path if response.status == 400 else address.raw_path_qs))[:500],
             actor=call.actor,
             status=response.status,
             error=call.error,

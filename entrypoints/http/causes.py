@@ -55,7 +55,7 @@ CAUSES: Mapping[str, str] = {
         "lead here (DNS rebinding). Programs that are no browsers send neither `Origin` nor `Sec-Fetch-Site`."
     ),
     "credential_in_address": (
-        "The query string holds a key, or a parameter that is called like one. Proxies, logs and histories keep "
+        "The address holds a key or a token, or a parameter that is called like one. Proxies, logs and histories keep "
         "addresses."
     ),
     "keys_unreachable": (

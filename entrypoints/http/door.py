@@ -17,8 +17,9 @@ KEY_HEADER = "X-API-Key"
 CHALLENGE = 'Bearer realm="persistence"'
 _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 _NAMES = frozenset(collection.name for collection in BUILT_IN)  # nothing else of an address gets into an answer
-_CALLED_SO = re.compile(r"(?:^|&)(?:api_?key|x-api-key|access_token)=", re.IGNORECASE)
+_CALLED_SO = re.compile(r"(?:^|&)(?:api_?key|x-api-key|(?:access_|id_)?token|jwt|bearer|authorization)=", re.IGNORECASE)
 _KEY = re.compile(r"ps(?:_|%5f)[a-z2-7]{16}(?:\.|%2e)", re.IGNORECASE)
+_TOKEN = re.compile(r"eyJ[\w-]{8,}(?i:\.|%2e)eyJ[\w-]+(?i:\.|%2e)", re.ASCII)  # a JWT: `{"` in base64, twice
 
 
 async def admit(call: Call, route: Route | None) -> None:
@@ -81,7 +82,8 @@ async def _who_asks(call: Call) -> Principal:
 
 def _tells_a_credential(request: web.Request) -> bool:
     address = request.rel_url
-    return bool(_KEY.search(address.raw_path_qs) or _CALLED_SO.search(address.raw_query_string))
+    whole = address.raw_path_qs
+    return bool(_KEY.search(whole) or _TOKEN.search(whole) or _CALLED_SO.search(address.raw_query_string))
 
 
 def _credential(request: web.Request) -> str | None:

@@ -95,10 +95,11 @@ ATTEMPTS = {
         "no test measures times, which are never asserted here: one holds that no digest is compared by `==`",
     ),
     "S8": Attempt(
-        "a key in an address; a key that another instance has revoked",
+        "a key or a token in an address; a key that another instance has revoked",
         "400, and nothing repeats it; 401 within five seconds",
         (
             f"{ACCESS}::test_a_key_in_the_address_is_an_error_that_nothing_repeats",
+            f"{KEYS}::test_what_is_refused_for_its_parameters_is_told_of_without_them",
             f"{E2E_ACCESS}::test_a_key_that_one_instance_revokes_is_refused_by_the_other",
         ),
     ),

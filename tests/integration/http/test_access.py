@@ -133,7 +133,22 @@ async def test_a_key_is_also_taken_as_a_bearer_token(guarded: Running) -> None:
     assert (await guarded.get(TASKS, headers={"Authorization": f"Bearer {key}", "X-API-Key": key}))[0] == 200
 
 
-@pytest.mark.parametrize("query", ["api_key=x", "access_token=x", "status=pending&user_id={key}", "user_id={coded}"])
+TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnbmF0dXJl"
+TOLD_IN_ADDRESS = [
+    "api_key=x",
+    "access_token=x",
+    "token=x",
+    "id_token=x",
+    "status=pending&jwt=x",
+    "Authorization=Bearer%20x",
+    "status=pending&user_id={key}",
+    "user_id={coded}",
+    f"user_id={TOKEN}",
+    f"user_id=Bearer%20{TOKEN.replace('.', '%2e')}",
+]
+
+
+@pytest.mark.parametrize("query", TOLD_IN_ADDRESS)
 async def test_a_key_in_the_address_is_an_error_that_nothing_repeats(guarded: Running, query: str) -> None:
     head = await guarded.key("read")
     key = head["X-API-Key"]
@@ -141,9 +156,16 @@ async def test_a_key_in_the_address_is_an_error_that_nothing_repeats(guarded: Ru
         asked = query.format(key=key, coded=key.replace(".", "%2E").replace("_", "%5f"))
         status, body, _ = await guarded.get(URL(f"{TASKS}?{asked}", encoded=True), headers=headers)
         assert (status, body["code"]) == (400, "credential_in_address")
-        assert key[3:19].encode() not in guarded.last
+        assert not any(secret.encode() in guarded.last for secret in (key[3:19], TOKEN[:20]))
+        await guarded.get(URL(f"/api/v1/logs/export?{asked}", encoded=True), headers=headers)  # which is told of
     assert (await guarded.get(f"{SESSIONS}/{key}", headers=head))[0] == 400
-    assert key[3:19] not in str(guarded.observed.of(RequestServed))
+    assert (await guarded.get(f"{SESSIONS}/{TOKEN}", headers=head))[0] == 400
+    assert not any(secret in str(guarded.observed.seen) for secret in (key[3:19] + ".", TOKEN[:20]))
+
+
+async def test_what_only_looks_like_a_token_is_a_word_like_others(guarded: Running) -> None:
+    for word in ("monkeyJungle.v1.tar.gz", "eyJhbGciOiJIUzI1NiJ9", "token=x"):
+        assert (await guarded.get(URL(f"{TASKS}/{word}"), headers=await guarded.key("read")))[0] == 404
 
 
 async def test_a_scope_for_one_collection_opens_that_one_alone(guarded: Running) -> None:

@@ -168,6 +168,15 @@ async def test_who_takes_records_out_of_the_service_is_told_of(guarded: Running,
     }
 
 
+@pytest.mark.parametrize("query", ["pass=canary-5e1d", "level__eq=canary-5e1d", "cursor=canary-5e1d"])
+async def test_what_is_refused_for_its_parameters_is_told_of_without_them(guarded: Running, query: str) -> None:
+    """Nobody knows what they are."""
+    assert (await guarded.get(f"/api/v1/logs/export?{query}", headers=await guarded.key("read")))[0] == 400
+    (told,) = guarded.observed.of(AdministratorActed)
+    assert (told.subject, told.status) == ("/api/v1/logs/export", 400)
+    assert "canary" not in str(guarded.observed.seen)
+
+
 async def test_keys_are_made_before_anybody_is_asked_for_one() -> None:
     async with running() as service:
         status, body, _ = await made(service, {})
