@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 
+from multidict import MultiMapping
+
 from domain.errors import QuotaExceeded
 from domain.model.quotas import Allowance
 from domain.services.query_rules import is_identifier
@@ -14,7 +16,10 @@ from entrypoints.http.call import Call
 from entrypoints.http.route import Route
 
 _BATCH = "/batch"  # bounded by the bytes that are on their way, not in number
-_ASKING = ("session_id", "session_id__eq", "session_id__in")  # by what a list is asked about one session
+_NAMING = ("session_id", "session_id__eq")  # one session
+_LISTING = "session_id__in"
+_LEAVING_OUT = ("session_id__ne", "session_id__nin", "session_id__isnull")  # all sessions but some
+_SEVERAL = ""  # counts as one more session: no id is empty
 
 
 async def count(call: Call, route: Route | None) -> None:
@@ -58,11 +63,26 @@ def _tell(call: Call, left: Allowance | None) -> None:
 
 
 def _session_of(call: Call) -> str | None:
-    """The session that a query is about: what can be no id is not kept in mind, however much of it is sent."""
+    """The session that a query is about: what can be no id is not kept in mind, however much of it is sent.
+
+    Lists, ranges and prefixes of sessions count as one session together, since any of them may hold one among others.
+    """
     request = call.request
     if request.method not in ("GET", "HEAD"):
         return None
     found = request.match_info.get("session_id")
     if found is None and request.query_string:
-        found = next((request.query[name] for name in _ASKING if name in request.query), None)
-    return found if found is not None and is_identifier(found) else None
+        found = _listed(request.query)
+    return found if found is not None and (found == _SEVERAL or is_identifier(found)) else None
+
+
+def _listed(query: MultiMapping[str]) -> str | None:
+    """The session of which a list is asked for; None where it is about all, or all but some."""
+    named = {value for name in _NAMING for value in query.getall(name, ())}
+    if not named:
+        listed = query.getall(_LISTING, ())
+        named.update(listed if len(listed) == 1 and not set(",\\") & set(listed[0]) else ())
+    if len(named) == 1:
+        return named.pop()
+    others = (name for name in query if name.startswith("session_id") and name not in _LEAVING_OUT)
+    return _SEVERAL if named or any(others) else None

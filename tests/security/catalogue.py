@@ -222,6 +222,7 @@ ATTEMPTS = {
             f"{QUOTAS}::test_one_request_too_many_is_429_with_the_time_of_the_next_chance",
             f"{QUOTAS}::test_questions_about_one_session_are_few",
             f"{QUOTAS}::test_a_session_is_one_however_it_is_named",
+            f"{QUOTAS}::test_lists_that_hide_a_session_among_others_are_as_few",
             f"{QUOTAS}::test_who_guesses_keys_is_stopped_and_a_good_key_from_there_is_not",
             "e2e/test_tracing.py::test_who_is_not_let_in_leaves_no_span_whatever_they_ask_for",
             f"{PROBES}::test_guesses_are_counted_and_stopped",

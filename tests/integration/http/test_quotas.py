@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from adapters.memory.backend import MemoryBackend
 from domain.model.api_keys import API_KEYS
@@ -100,6 +101,35 @@ async def test_a_session_is_one_however_it_is_named(metered: Running) -> None:
     for name in ("session_id", "session_id__eq", "session_id__in"):
         assert (await metered.get(f"{TASKS}?{name}=s1", headers=reader))[0] == 200
     assert (await metered.get(f"{TASKS}?session_id__in=s1", headers=reader))[1]["code"] == "quota_exceeded"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "session_id__in=s1,x{}",
+        "session_id__in=x{},s1",
+        "session_id__in=x{}&session_id__in=s1",
+        "session_id__gte=s1&session_id__lte=s1&session_id__ne=x{}",
+        "session_id__between=s1,s1&session_id__ne=x{}",
+        "session_id__prefix=s1&page_size={}",
+        "session_id=x{}&session_id__eq=s1",
+        "session_id__gte=s1&session_id__ne=x{}",
+        "session%5fid__contains=s1&page_size={}",
+    ],
+)
+async def test_lists_that_hide_a_session_among_others_are_as_few(metered: Running, form: str) -> None:
+    reader = await metered.key("read")
+    answers = [await metered.get(URL(f"{TASKS}?{form.format(n)}", encoded=True), headers=reader) for n in range(1, 6)]
+    assert [status for status, _, _ in answers] == [200] * 3 + [429] * 2
+    assert answers[-1][2].headers["RateLimit-Policy"] == '"session";q=3;w=60'
+    assert (await metered.get(f"{SESSIONS}/s1/tasks", headers=reader))[0] == 200  # named by itself, it counts by itself
+
+
+async def test_lists_of_all_sessions_but_some_are_about_none(metered: Running) -> None:
+    reader = await metered.key("read")
+    for form in ("session_id__ne=s1", "session_id__nin=s1,s2", "session_id__isnull=true"):
+        _, _, response = await metered.get(f"{TASKS}?{form}", headers=reader)
+        assert response.headers["RateLimit-Policy"] == '"key";q=8;w=60'
 
 
 async def test_what_is_no_id_of_a_session_is_not_counted_as_one(metered: Running) -> None:
