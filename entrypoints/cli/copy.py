@@ -15,6 +15,7 @@ from domain.errors import BackendError
 from domain.model.built_in import BUILT_IN
 from domain.model.collections import Collection
 from entrypoints.cli.asking import json_option, print_json
+from entrypoints.cli.audit import audited
 from entrypoints.cli.failures import CommandFailed, Exit
 from entrypoints.cli.options import config_option, data_dir_option, shown_key, url_option
 from entrypoints.cli.progress import records_progress
@@ -74,8 +75,10 @@ def copy(
     found: dict[str, Verified] = {}
     work = _Work(settings, source, target, url if switch else None, config or Path(FILE_NAME))
     begun = time.monotonic()
+    subject = f"{', '.join(collection.name for collection in chosen)} from {source} to {target}"
     try:
-        asyncio.run(work.run(chosen, found))
+        with audited("copy", f"{subject}, switched" if switch else subject, settings):
+            asyncio.run(work.run(chosen, found))
     except KeyboardInterrupt:
         click.echo("Interrupted: the same command goes on where this one was.", err=True)
         return Exit.INTERRUPTED

@@ -13,6 +13,7 @@ import msgspec
 from adapters.keyring import key_file
 from domain.errors import InvalidConfiguration
 from entrypoints.cli.asking import asked, json_option, print_json
+from entrypoints.cli.audit import audited
 from entrypoints.cli.failures import CommandFailed, Exit, on_interrupt
 from entrypoints.cli.options import url_option
 from entrypoints.cli.tables import print_table
@@ -87,7 +88,9 @@ def create(file: Path, key_id: str | None) -> None:
     Example: persistence keyring create keys.toml
     Exit:    0 made, 78 it is there already, or cannot be made
     """
-    key_file.create(file, key_id or _named())
+    chosen = key_id or _named()
+    with audited("keyring.create", f"{chosen} in {file}"):
+        key_file.create(file, chosen)
     click.echo(f'{file} is made. Name it in the configuration: [keyring] file = "{file.absolute()}"')
 
 
@@ -137,15 +140,15 @@ def rotate(key_id: str | None, file: Path, url: str, *, prepare: bool) -> None:
     Exit:    0 done, 1 the service refuses it, 69 no service answers,
              78 the file cannot be used; at 1 and 69 it is changed all the same
     """
-    taken = key_file.read_keys(file).keys
     chosen = key_id or _named()
-    if chosen in taken:
-        if prepare or key_id is None:
-            raise InvalidConfiguration(f"keyring.file: {file} has a key {chosen!r} already; choose another --id.")
-        key_file.activate(file, chosen)
-    else:
-        key_file.add(file, chosen, active=not prepare)
-    asked("POST", url, _RELOAD)
+    with audited("keyring.rotate", f"{chosen} in {file}{', prepared' if prepare else ''}"):
+        if chosen in key_file.read_keys(file).keys:
+            if prepare or key_id is None:
+                raise InvalidConfiguration(f"keyring.file: {file} has a key {chosen!r} already; choose another --id.")
+            key_file.activate(file, chosen)
+        else:
+            key_file.add(file, chosen, active=not prepare)
+        _reload(url)
     if prepare:
         return click.echo(
             f"The key {chosen} decrypts from now on; `persistence keyring rotate --id {chosen}` has it encrypt, when "
@@ -174,6 +177,23 @@ def retire(key_id: str, timeout: float, file: Path, url: str) -> None:
              69 no service answers, 78 it is the active key, or the file
              cannot be used
     """
+    with audited("keyring.retire", f"{key_id} in {file}"):
+        _check_retirable(key_id, file)
+        with on_interrupt(lambda: "the key stays."):
+            _unused(url, key_id, time.monotonic() + timeout)
+        key_file.remove(file, key_id)
+        _reload(url)
+    return click.echo(f"The key {key_id} is gone from {file}.")
+
+
+def _reload(url: str) -> None:
+    """Tell the service that its file of keys has changed."""
+    with on_interrupt(lambda: "the file is changed; `persistence reload` tells the service of it."):
+        asked("POST", url, _RELOAD)
+
+
+def _check_retirable(key_id: str, file: Path) -> None:
+    """Raises InvalidConfiguration for a key that is not in the file, or is its active one."""
     keys = key_file.read_keys(file)
     if key_id not in keys.keys:
         raise InvalidConfiguration(f"keyring.file: {file} has no key {key_id!r}; there are: {', '.join(keys.keys)}.")
@@ -181,11 +201,6 @@ def retire(key_id: str, timeout: float, file: Path, url: str) -> None:
         raise InvalidConfiguration(
             f"keyring.file: {key_id!r} encrypts; `persistence keyring rotate` makes another one."
         )
-    with on_interrupt(lambda: "the key stays."):
-        _unused(url, key_id, time.monotonic() + timeout)
-    key_file.remove(file, key_id)
-    asked("POST", url, _RELOAD)
-    return click.echo(f"The key {key_id} is gone from {file}.")
 
 
 def _unused(url: str, key_id: str, deadline: float) -> None:

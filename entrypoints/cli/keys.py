@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import pwd
-import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from os import getuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
 
-from domain.errors import InvalidParameter, PersistenceError
+from domain.errors import InvalidParameter
 from entrypoints.cli.asking import json_option, print_json
+from entrypoints.cli.audit import audited, whose
 from entrypoints.cli.failures import CommandFailed, Exit
 from entrypoints.cli.options import config_option, data_dir_option
 from entrypoints.cli.saying import say
@@ -81,8 +77,8 @@ def create(
     settings = load_settings(config, flags={"data_dir": data_dir})
     until = None if expires_in is None else datetime.now(UTC) + timedelta(days=expires_in)
     try:
-        with _audited(settings, "keys.create", name) as act:
-            key, text = _run(settings, lambda held: held.create(name, scopes, expires_at=until, by=_who()))
+        with audited("keys.create", name, settings) as act:
+            key, text = _run(settings, lambda held: held.create(name, scopes, expires_at=until, by=whose()))
             act.subject = f"{key.key_id} {' '.join(sorted(key.scopes))}"
     except InvalidParameter as error:
         raise CommandFailed(error.detail, Exit.USAGE) from None
@@ -126,8 +122,8 @@ def revoke(key_id: str, config: Path | None, data_dir: str | None) -> None:
              78 the configuration is no good
     """
     settings = load_settings(config, flags={"data_dir": data_dir})
-    with _audited(settings, "keys.revoke", key_id):
-        _run(settings, lambda held: held.revoke(key_id, by=_who()))
+    with audited("keys.revoke", key_id, settings):
+        _run(settings, lambda held: held.revoke(key_id, by=whose()))
     say(f"Revoked {key_id}; every instance refuses it within five seconds.")
 
 
@@ -152,8 +148,8 @@ def rotate(key_id: str, *, overlap: float, config: Path | None, data_dir: str | 
     """
     settings = load_settings(config, flags={"data_dir": data_dir})
     longer = timedelta(seconds=overlap)
-    with _audited(settings, "keys.rotate", key_id):
-        key, text = _run(settings, lambda held: held.rotate(key_id, overlap=longer, by=_who()))
+    with audited("keys.rotate", key_id, settings):
+        key, text = _run(settings, lambda held: held.rotate(key_id, overlap=longer, by=whose()))
     _print_text(settings, key, text, "Rotated", as_json=as_json)
 
 
@@ -178,40 +174,6 @@ def _run(settings: Settings, act: Callable[[ApiKeys], Awaitable[T]]) -> T:
             await credentials.close()
 
     return asyncio.run(run())
-
-
-@dataclass
-class _Act:
-    """What is done to the keys."""
-
-    subject: str
-
-
-@contextmanager
-def _audited(settings: Settings, action: str, subject: str) -> Iterator[_Act]:
-    """Leave the line that a service leaves, on stderr, before anything of a new key is shown.
-
-    Raises OSError where it cannot be written: the key is not shown then.
-    """
-    from adapters.system.clock import SystemClock
-    from domain.model.observations import AdministratorActed
-    from entrypoints.assembly import build_logs
-
-    act, tell = _Act(subject), build_logs(settings, SystemClock(), sys.stderr)
-    try:
-        yield act
-    except PersistenceError as error:
-        tell(AdministratorActed(action=action, subject=act.subject[:500], actor=_who(), error=error.code))
-        raise
-    tell(AdministratorActed(action=action, subject=act.subject[:500], actor=_who()))
-
-
-def _who() -> str:
-    """Whose command this is, for the list and for whoever asks later."""
-    try:
-        return f"{pwd.getpwuid(getuid()).pw_name}, by command"
-    except KeyError:
-        return f"user {getuid()}, by command"
 
 
 def _print_text(settings: Settings, key: ApiKey, text: KeyText, done: str, *, as_json: bool) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from entrypoints.cli.asking import introduced
+from entrypoints.cli.audit import Act, audited
 from entrypoints.cli.failures import Exit, on_interrupt
 from entrypoints.cli.options import KINDS, kind_argument, patience_option, shown_key, url_option
 from entrypoints.cli.output import STDOUT, checked_name, opened
@@ -22,6 +23,7 @@ from entrypoints.formats import FORMATS
 
 if TYPE_CHECKING:
     from domain.model.collections import Collection
+    from entrypoints.client.http import Client
     from entrypoints.client.upload import Gap, Upload
 
 SHOWN = 20  # refusals or gaps that are named
@@ -109,30 +111,34 @@ def export_records(kind: str, output: str, form: str | None, url: str, patience:
     Exit:    0 all written, 1 the file cannot be written,
              69 no service answers
     """
+    from entrypoints.client.http import Client
+
     collection = KINDS[kind]
+    client = Client(url, patience_seconds=patience, connections=1, key=shown_key(), on_trouble=say)
     form = form or ("csv" if output.removesuffix(".gz").endswith(".csv") else "ndjson")
     place = "stdout" if output == STDOUT else output
     said = {STDOUT: "what is on stdout is not all"}.get(output, f"{output} was not written")
     with (
+        audited("export", f"{kind} to {place}", is_begun=False) as act,
         on_interrupt(lambda: f"{said}; the same command begins anew."),
         records_progress(hidden=output == STDOUT and sys.stdout.isatty()) as progress,
     ):
-        count = asyncio.run(_export(collection, output, form, url, patience, progress))
+        count = asyncio.run(_export(client, collection, output, form, progress, act))
     say(f"Exported {count:,} {collection.noun if count == 1 else kind} to {place}.")
 
 
-async def _export(collection: Collection, output: str, form: str, url: str, patience: float, progress: Report) -> int:
+async def _export(client: Client, collection: Collection, output: str, form: str, progress: Report, act: Act) -> int:
     """Write every page as it comes; returns the number of records. Raises CommandFailed, ServiceUnreachable."""
     from entrypoints.client.download import Download
-    from entrypoints.client.http import Client
 
     lines = FORMATS[form](collection)
     count = 0
-    async with Client(url, patience_seconds=patience, connections=1, key=shown_key(), on_trouble=say) as client:
+    async with client:
         download = Download(client, collection)
         with opened(output) as stream:
             stream.write(lines.head)
             async for page in download.pages():
+                act.is_begun = True
                 stream.write(lines.of(page))
                 count += len(page)
                 progress(count, 0, download.total)

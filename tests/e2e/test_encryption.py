@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import os
 import secrets
 import signal
@@ -315,7 +316,8 @@ async def test_keys_are_made_exchanged_and_retired_by_the_command_line(tmp_path)
         rotated = await persistence("rotate", "--id", "k2")
         assert rotated.returncode == 0, rotated.stderr
         retired = await persistence("retire", "k1")
-        assert (retired.returncode, retired.stderr) == (0, ""), retired.stderr
+        assert retired.returncode == 0, retired.stderr
+        assert json.loads(retired.stderr)["meta"]["action"] == "keyring.retire"
         assert list(key_file.read_keys(keys).keys) == ["k2"]
         listed = await persistence("list")
         assert [line.split()[:2] for line in listed.stdout.splitlines()[1:2]] == [["k2", "yes"]]
