@@ -241,12 +241,16 @@ ATTEMPTS = {
     ),
     "S28": Attempt(
         "batches without end",
-        "not counted, but bounded: bytes of one caller on their way, of all, and the buffer; uploads by their number",
+        "not counted, but bounded: bytes of one caller on their way, of all, and the buffer; uploads by their number; "
+        "senders and readers by how long they may take",
         (
             f"{QUOTAS}::test_batches_and_probes_are_not_counted",
             f"{QUOTAS}::test_one_caller_does_not_hold_all_the_memory_for_bodies",
             f"{SERVER}::test_all_bodies_together_are_bounded",
             f"{FILES}::test_one_caller_does_not_take_all_the_uploads",
+            f"{LASTING}::test_a_body_below_the_minimum_rate_is_given_up",
+            f"{LASTING}::test_a_body_that_pauses_above_the_minimum_rate_is_taken",
+            f"{LASTING}::test_who_takes_nothing_of_an_answer_is_cut",
         ),
     ),
     "S29": Attempt(

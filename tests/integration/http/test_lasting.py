@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,11 +13,13 @@ from adapters.memory.backend import MemoryBackend
 from adapters.memory.object_store import MemoryObjectStore
 from adapters.system.clock import SystemClock
 from domain.model.observations import RequestFailed, RequestServed
-from entrypoints.http import lasting
+from entrypoints.http import body, lasting
+from entrypoints.http.body import Bodies
 from tests.integration.http.running import API, Running, running, session, task
 
 FILES, UPLOADS = "/api/v1/storage/files", "/api/v1/storage/uploads"
 FILE, EXPORT, RESTORE = f"{FILES}/f1", "/api/v1/logs/export", f"{API}/recovery/restore/s1"
+TASKS = f"{API}/tasks/batch"
 SECONDS = 30.0  # far above what anything here takes; only a hang comes near
 FIRST, SECOND = "the first half", "the second half"
 FORM = b'--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
@@ -171,3 +174,59 @@ async def _sending(service: Running, way: str, key: str) -> tuple[bytes, bytes]:
     lines = (f"Content-Length: {size}", "Tus-Resumable: 1.0.0", "Upload-Offset: 0", "Connection: close")
     kind = "Content-Type: application/offset+octet-stream"
     return head("PATCH", response.headers["Location"], key, *lines, kind) + first, b"204"
+
+
+class Endless(MemoryBackend):
+    """Has one record, and gives it for ever."""
+
+    async def scan(self, collection: Any, where: Any) -> AsyncIterator[Any]:
+        found = [portion async for portion in super().scan(collection, where)]
+        while True:
+            for portion in found:
+                yield portion
+
+
+async def test_who_takes_nothing_of_an_answer_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lasting, "WRITE_SECONDS", 0.2)
+    async with running(backend=Endless()) as service:
+        log = {"level": "info", "message": "x" * 10_000, "log_id": "l1"}
+        stored = await service.ask("POST", "/api/v1/logs/batch?ack=stored&timeout=30", json={"logs": [log]})
+        assert stored[0] == 200
+        async with service.connection() as (reader, writer), asyncio.timeout(SECONDS):
+            writer.write(head("GET", EXPORT, "none"))
+            await reader.readuntil(b"l1")
+            writer.transport.pause_reading()  # type: ignore[attr-defined]  # asyncio names the writing half alone
+            while not (served := _served(service, "GET")):  # noqa: ASYNC110  (nobody tells)
+                await asyncio.sleep(0.02)
+    assert [each.error for each in served] == ["answer_cut"]
+
+
+async def test_a_body_below_the_minimum_rate_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body, "GRACE_SECONDS", 0.2)
+    async with running(bodies=Bodies(seconds=3600.0)) as service:
+        async with service.connection() as (reader, writer), asyncio.timeout(SECONDS):
+            writer.write(head("POST", TASKS, "none", "Content-Type: application/json", "Content-Length: 100000"))
+            while not _served(service, "POST"):
+                writer.write(b" ")
+                await asyncio.sleep(0.02)
+            answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b"at 1024 bytes/s or more" in answer
+
+
+async def test_a_body_that_pauses_above_the_minimum_rate_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body, "GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(body, "MINIMUM_RATE", 1)
+    batch = json.dumps({"tasks": [task("t1", source_text="x" * 4096)]}).encode()
+    lines = ("Content-Type: application/json", f"Content-Length: {len(batch)}", "Connection: close")
+    async with running(bodies=Bodies(seconds=3600.0)) as service:
+        async with service.connection() as (reader, writer), asyncio.timeout(SECONDS):
+            writer.write(head("POST", TASKS, "none", *lines) + batch[:-2])
+            await asyncio.sleep(0.5)
+            writer.write(batch[-2:])
+            answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 202 ")
+
+
+def _served(service: Running, method: str) -> list[RequestServed]:
+    return [each for each in service.observed.of(RequestServed) if each.method == method and each.error]
