@@ -74,7 +74,7 @@ async def guarded(halves: Halves, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 def head(method: str, path: str, key: str, *lines: str) -> bytes:
     more = "".join(f"{line}\r\n" for line in lines)
-    return f"{method} {path} HTTP/1.1\r\nHost: here\r\nX-API-Key: {key}\r\n{more}\r\n".encode()
+    return f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {key}\r\n{more}\r\n".encode()
 
 
 async def stored(service: Running) -> None:
