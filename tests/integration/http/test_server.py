@@ -275,3 +275,27 @@ async def test_bytes_that_are_no_text_in_a_header_are_named_without_harm(service
     answer = await service.raw(head + b"Content-Length: 2\r\n\r\n{}")
     assert answer.startswith(b"HTTP/1.1 415 ")
     assert b"te?xt" in answer
+
+
+FORM = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\ncontent\r\n--x--\r\n'
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "body"),
+    [
+        ("PUT /api/v1/storage/files/f1", "text/plain", b"content"),
+        ("POST /api/v1/storage/files", "multipart/form-data; boundary=x", FORM),
+        ("POST /api/v1/logs/batch", "application/x-ndjson", b'{"level": "info", "message": "m"}\n'),
+    ],
+    ids=["content", "form", "stream"],
+)
+async def test_every_reader_of_a_body_says_the_word_to_who_waits_for_it(
+    service: Running, line: str, kind: str, body: bytes
+) -> None:
+    head = f"{line} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nExpect: 100-continue\r\n"
+    async with service.connection() as (reader, writer), asyncio.timeout(10):
+        writer.write(f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode())
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(body)
+        answer = await reader.read()
+        assert (answer.split()[1][:2], answer.count(b"HTTP/1.1")) == (b"20", 1), answer
