@@ -10,7 +10,7 @@ from entrypoints.http.call import Call
 from entrypoints.http.door import let_go_on
 
 AGAIN_SECONDS = 1.0  # between two questions about one request; with those of the keys below five seconds
-WRITE_SECONDS = 30.0  # a reader that takes nothing for so long is gone
+WRITE_SECONDS = 30.0  # for a reader to take a slice: who takes nothing for so long is gone
 SLICE_BYTES = 256 * 1024  # that a reader may still be given by what was asked before
 
 

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from domain.errors import AddressInUse, InvalidConfiguration
 from domain.services.ending import ended
+from entrypoints.http import lasting
 from entrypoints.http.connections import Connections
 from entrypoints.http.errors import protocol_problem
 from entrypoints.http.listener import Listener
@@ -216,7 +217,13 @@ class _Connection(web.RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         """An ``Expect`` that nobody meets never comes to the door: the library refuses it, and would name itself."""
         answer = protocol_problem(400) if isinstance(resp, web.HTTPExpectationFailed) else resp
-        return await super().finish_response(request, answer, start_time)
+        parts = 1 + (answer.content_length or 0) // lasting.SLICE_BYTES
+        try:
+            async with asyncio.timeout(parts * lasting.WRITE_SECONDS):
+                return await super().finish_response(request, answer, start_time)
+        except TimeoutError:  # nobody takes it
+            self.abort()
+            return answer, True
 
 
 @contextlib.contextmanager

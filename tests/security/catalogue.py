@@ -251,6 +251,7 @@ ATTEMPTS = {
             f"{LASTING}::test_a_body_below_the_minimum_rate_is_given_up",
             f"{LASTING}::test_a_body_that_pauses_above_the_minimum_rate_is_taken",
             f"{LASTING}::test_who_takes_nothing_of_an_answer_is_cut",
+            f"{LASTING}::test_who_asks_for_more_and_more_and_takes_nothing_is_cut",
         ),
     ),
     "S29": Attempt(

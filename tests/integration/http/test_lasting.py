@@ -201,6 +201,23 @@ async def test_who_takes_nothing_of_an_answer_is_cut(monkeypatch: pytest.MonkeyP
     assert [each.error for each in served] == ["answer_cut"]
 
 
+async def test_who_asks_for_more_and_more_and_takes_nothing_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lasting, "WRITE_SECONDS", 0.2)
+    async with running() as service:
+        logs = [{"level": "info", "message": "x" * 10_000} for _ in range(20)]
+        assert (await service.post("/api/v1/logs/batch?ack=stored&timeout=30", {"logs": logs}))[0] == 200
+        held = len(service.server._connections)
+        async with service.connection() as (_, writer), asyncio.timeout(SECONDS):
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            writer.write(head("GET", "/api/v1/logs?page_size=20", "none") * 200)
+            while len(service.server._connections) == held:  # noqa: ASYNC110  (nobody tells)
+                await asyncio.sleep(0.005)
+            while len(service.server._connections) > held:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        served = service.observed.of(RequestServed)
+    assert len([each for each in served if each.method == "GET"]) < 200
+
+
 async def test_a_body_below_the_minimum_rate_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(body, "GRACE_SECONDS", 0.2)
     async with running(bodies=Bodies(seconds=3600.0)) as service:
