@@ -52,17 +52,17 @@ class Uploads:
     """How many files are on their way at once: each of them holds some memory for as long as it takes."""
 
     def __init__(self, at_once: int = PARALLEL_UPLOADS) -> None:
-        """``at_once``: of all callers; one of them takes half of it, so that no one keeps all others out."""
+        """``at_once``: of all callers; one who is known takes half of it, so that no one keeps all others out."""
         self._at_once = at_once
         self._share = (at_once + 1) // 2
         self._running: Counter[str] = Counter()  # by caller
 
     @contextmanager
     def one(self, caller: str) -> Iterator[None]:
-        """Count one more of a caller's. Raises Unavailable, SlowDown."""
+        """Count one more of a caller's; empty: of anybody's. Raises Unavailable, SlowDown."""
         if self._running.total() >= self._at_once:
             raise Unavailable(f"{self._at_once} uploads are on their way; more are not taken at once.", retry_after=1.0)
-        if self._running[caller] >= self._share:
+        if caller and self._running[caller] >= self._share:
             raise SlowDown(f"{self._share} uploads of one caller are on their way; more are not.", retry_after=1.0)
         self._running[caller] += 1
         try:

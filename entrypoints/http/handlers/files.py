@@ -32,7 +32,7 @@ async def put_file(call: Call) -> web.Response:
     tags, only_new = preconditions.if_match(call.request), preconditions.is_only_new(call.request)
     file_id = key_of(call)
     files = _files(call)
-    with call.services.filing.uploads.one(call.actor):
+    with call.services.filing.uploads.one(call.sender):
         upload = raw(call.request, patience(call), file_id, name or file_id)
         stored = await files.store(
             upload.file, upload.content, sha256=upload.sha256, if_match=tags, only_new=only_new, origin=call.origin
@@ -44,7 +44,7 @@ async def create_file(call: Call) -> web.Response:
     """Keep a new file under an id that the service gives, or that the form names."""
     preconditions.refuse(call.request, "If-Match", "If-None-Match", "Idempotency-Key")
     files = _files(call)
-    with call.services.filing.uploads.one(call.actor):
+    with call.services.filing.uploads.one(call.sender):
         upload = await _sent(call)
         stored = await files.store(upload.file, upload.content, sha256=upload.sha256, only_new=True, origin=call.origin)
     return _stored(call, stored)

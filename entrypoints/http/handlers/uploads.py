@@ -74,7 +74,7 @@ async def append_upload(call: Call) -> web.Response:
     content, is_checked = tus.checked(request, whole_body(request, patience(call)))
     if offset + (request.content_length or 0) > uploads.max_bytes:
         raise PayloadTooLarge(f"A file may have {uploads.max_bytes} bytes; this one is larger.")
-    with call.services.filing.uploads.one(call.actor):
+    with call.services.filing.uploads.one(call.sender):
         state = await uploads.append(_id(call), offset, content, whole=is_checked, origin=call.origin)
     return web.Response(status=204, headers=_headers(state))
 
@@ -83,7 +83,7 @@ async def complete_upload(call: Call) -> web.Response:
     """Make the file, now that its content has been put by a link; answers with what is known of it."""
     only(call.request)
     uploads = _uploads(call)
-    with call.services.filing.uploads.one(call.actor):
+    with call.services.filing.uploads.one(call.sender):
         record = await uploads.complete(_id(call), origin=call.origin)
     headers = {"ETag": preconditions.quoted(record.tag), "Content-Location": _place(record.key)}
     return json_response(shown.document(call, record), headers=headers)
