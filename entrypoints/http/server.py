@@ -27,6 +27,7 @@ KEEPALIVE_SECONDS = 75.0  # also cuts who connects and says nothing, or never en
 LINGER_SECONDS = 1.0  # how long an unread body is drained, so that its sender still gets the answer
 MakeApp = Callable[[], web.Application]
 MAX_CONNECTIONS = 4096
+UNDELAYED_BYTES = 32 * 1024  # of an answer: below what a transport takes without a wait, so that no timer is needed
 TLS_BUFFER_BYTES = 64 * 1024  # of each connection, idle or not: of asyncio's 256 KiB, 4096 connections fill a GiB
 HANDSHAKE_SECONDS = 10.0  # for a client's side of the TLS handshake
 GOODBYE_SECONDS = 2.0  # for its side of the end
@@ -217,7 +218,10 @@ class _Connection(web.RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         """An ``Expect`` that nobody meets never comes to the door: the library refuses it, and would name itself."""
         answer = protocol_problem(400) if isinstance(resp, web.HTTPExpectationFailed) else resp
-        parts = 1 + (answer.content_length or 0) // lasting.SLICE_BYTES
+        size = answer.content_length or 0
+        if size <= UNDELAYED_BYTES and self.transport is not None and not self.transport.get_write_buffer_size():
+            return await super().finish_response(request, answer, start_time)
+        parts = 1 + size // lasting.SLICE_BYTES
         try:
             async with asyncio.timeout(parts * lasting.WRITE_SECONDS):
                 return await super().finish_response(request, answer, start_time)
