@@ -119,6 +119,7 @@ class Metrics:
         self._letters_full = self._gauge("dead_letters_full", "1 while collections wait for room in the dead letters.")
         self._expired = counter("records_expired", "Records removed because they were kept long enough.", "type")
         self._object_store = self._gauge("object_store_up", "1 while the content of files can be stored.")
+        self._object_store.set(1)  # of a store that is there from the start, nobody is told
         self._orphans = counter("orphans_collected", "Objects removed because no file names them.")
         self._rewrapped = counter("records_rewrapped", "Stored records that were encrypted anew.", "type")
         self._unreadable = counter("decryption_failures", "Encrypted values that could not be read.", "type")

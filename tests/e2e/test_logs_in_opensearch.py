@@ -102,10 +102,8 @@ async def test_a_log_that_a_changed_mapping_refuses_is_a_dead_letter_and_its_nei
         assert sorted(letter["key"] for letter in letters) == sorted(results[place]["key"] for place in (3, 12))
         assert {letter["code"] for letter in letters} == {"record_refused"}
         assert all("mapper_parsing_exception" in letter["detail"] for letter in letters)
-        for letter, service_sent in zip(
-            sorted(letters, key=lambda one: one["key"]), ("billing", "shipping"), strict=True
-        ):
-            assert f'For input string: "{service_sent}"' in letter["detail"]
+        assert all("[values.service] of type [integer]" in letter["detail"] for letter in letters)
+        assert not any(value in letter["detail"] for letter in letters for value in ("billing", "shipping"))
         async with client.get(f"{LOGS}/{results[7]['key']}") as response:
             assert (await response.json())["service"] == "42"
         assert await service.stop() == 0

@@ -12,7 +12,7 @@ class ObjectStoreLost(Observed, frozen=True, kw_only=True, tag=True):
 
 
 class ObjectStoreRegained(Observed, frozen=True, kw_only=True, tag=True):
-    """Content can be stored and read, at the start or again."""
+    """Content can be stored and read again."""
 
     detail: str
 

@@ -12,6 +12,8 @@ from domain.model.observations import (
     BufferMeasured,
     FlushFailed,
     FrameQuarantined,
+    ObjectStoreLost,
+    ObjectStoreRegained,
     RecordDeadLettered,
     RecordsDiscarded,
     RequestServed,
@@ -66,6 +68,14 @@ def test_the_founding_names_are_there_before_anything_happened(metrics):
     assert 'persistence_buffer_size{type="session"} 0.0' in page
     assert 'persistence_tasks_total{status="completed"} 0.0' in page
     assert "_created" not in page
+
+
+def test_the_object_store_is_up_until_it_is_lost(metrics):
+    assert b"persistence_object_store_up 1.0" in metrics.render()
+    metrics(ObjectStoreLost(detail="It does not answer."))
+    assert b"persistence_object_store_up 0.0" in metrics.render()
+    metrics(ObjectStoreRegained(detail=""))
+    assert b"persistence_object_store_up 1.0" in metrics.render()
 
 
 def test_requests_are_counted_by_template_method_and_status(metrics):
