@@ -216,7 +216,11 @@ class _Connection(web.RequestHandler):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """An ``Expect`` that nobody meets never comes to the door: the library refuses it, and would name itself."""
+        """Send an answer, as long as its reader takes it.
+
+        An odd ``Expect`` where the library routes nothing (``OPTIONS *``) never comes to the door: the library would
+        name itself.
+        """
         answer = protocol_problem(400) if isinstance(resp, web.HTTPExpectationFailed) else resp
         size = answer.content_length or 0
         if size <= UNDELAYED_BYTES and self.transport is not None and not self.transport.get_write_buffer_size():
