@@ -10,7 +10,7 @@ import resource
 import socket
 import ssl
 import tracemalloc
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -215,23 +215,14 @@ async def test_a_close_ends_handshakes_and_lets_nobody_in(place: Place) -> None:
 
 
 @contextlib.contextmanager
-def no_file_left() -> Iterator[Callable[[], None]]:
-    """Gives what takes those, too, that come free meanwhile: others' garbage is collected at any time."""
+def no_file_left() -> Iterator[None]:
+    """Below the limit every file is taken, whatever others close meanwhile: only standard input's is there."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    taken = [os.dup(0)]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (taken[0] + 64, hard))
-
-    def take_all() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                taken.append(os.dup(0))
-
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1, hard))
     try:
-        yield take_all
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        for descriptor in taken:
-            os.close(descriptor)
 
 
 class Lines(logging.Handler):
@@ -243,11 +234,18 @@ class Lines(logging.Handler):
         self._logger = logging.getLogger(logger)
 
     def __enter__(self) -> Lines:
+        self._before = (self._logger.disabled, self._logger.level, logging.root.manager.disable)
+        self._logger.disabled = False
+        self._logger.setLevel(logging.DEBUG)
+        logging.disable(logging.NOTSET)
         self._logger.addHandler(self)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._logger.removeHandler(self)
+        self._logger.disabled, level, everywhere = self._before
+        self._logger.setLevel(level)
+        logging.disable(everywhere)
 
     def emit(self, record: logging.LogRecord) -> None:
         self.levels.append(record.levelname)
@@ -257,9 +255,8 @@ async def test_without_a_file_left_the_listener_waits_and_goes_on() -> None:
     async with bounded(None) as service, contextlib.AsyncExitStack() as stack:
         lines = stack.enter_context(Lines("persistence.listener"))
         clients = [stack.enter_context(socket.socket()) for _ in range(20)]
-        with no_file_left() as take_all:
+        with no_file_left():
             for client in clients:
-                take_all()
                 client.connect(("127.0.0.1", service.server.port))
                 await asyncio.sleep(0.03)
         assert b" 200 " in await heard(service)
