@@ -28,6 +28,7 @@ from ports.dead_letters import DeadLetters
 
 _UNDER = re.compile(rb'"enc1\.[A-Za-z0-9_-]*\.([a-z0-9][a-z0-9_-]*)\.')
 PORTION = 100  # records of one transaction: as long as they are locked, writers of the same ones wait
+SHARE = 0.1  # of this process's time that looks take at most
 RATE = 2000.0  # records that are encrypted anew in a second, at most
 FIRST_SECONDS = 5.0
 AGAIN_SECONDS = 60.0  # after passes that were not clean; twice as many each time that they came no further
@@ -258,16 +259,17 @@ class Rewrapping:
         self.letters, self._knows_letters = found, True
 
     async def _portion(self, collection: Collection, portion: Sequence[Record], found: Pass) -> None:
-        """Each portion is followed by a rest of its length, for those who write."""
+        """Each portion is followed by a rest: for those who write the same ones, and for those who ask meanwhile."""
         begun = self._clock.monotonic()
         changed = [new for record in portion if (new := self._resealed(collection, record, found)) is not None]
         found.records += len(portion)
+        looked = self._clock.monotonic() - begun
         if changed and (hindrance := self._hindrance(collection)):
             found.trouble, changed = hindrance, []
         if changed:
             found.rewritten += await self._rewrite(collection, changed, found)
         spent = self._clock.monotonic() - begun
-        await asyncio.sleep(max(spent, len(changed) / self._rate))
+        await asyncio.sleep(max(spent, looked / SHARE - looked, len(changed) / self._rate))
 
     def _hindrance(self, collection: Collection) -> str:
         """Why nothing can be written anew; empty where it can."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from itertools import count
 
 import msgspec
 import pytest
@@ -113,6 +114,23 @@ async def test_a_write_that_comes_meanwhile_stays():
         assert found.rewritten == 0
         assert await house.shown("a") == "newer"
         assert await house.query.visible(TASKS, "b") is None
+
+
+async def test_a_look_leaves_nine_tenths_of_the_time_to_others(monkeypatch):
+    house, rests = Rewrapped(), []
+    async with house.running():
+        await house.post(*(task(f"t{n:03}") for n in range(250)))
+        await house.settled()
+        monkeypatch.setattr(house.clock, "monotonic", count(step=0.5).__next__)
+        with monkeypatch.context() as watched:
+            watched.setattr(asyncio, "sleep", lambda seconds: rested(rests, seconds))
+            found = await house.rewrapping.sweep(TASKS)
+    assert found.records == 250
+    assert rests[-3:] == [4.5] * 3
+
+
+async def rested(rests, seconds):
+    rests.append(seconds)
 
 
 async def test_addresses_of_before_get_their_blind_and_are_still_nobody_elses():
