@@ -54,10 +54,10 @@ class AesKeyring:
         key_id = ring.keys.active
         salt, cipher = ring.data_key(len(values))
         bound = _bound(key_id)
-        random = os.urandom(NONCE_BYTES * len(values))
-        nonces = (random[start : start + NONCE_BYTES] for start in range(0, len(random), NONCE_BYTES))
+        random, encrypt = os.urandom(NONCE_BYTES * len(values)), cipher.encrypt
+        nonces = [random[start : start + NONCE_BYTES] for start in range(0, len(random), NONCE_BYTES)]
         return key_id, [
-            b"%b%b%b" % (salt, nonce, cipher.encrypt(nonce, plaintext, bound + context))
+            salt + nonce + encrypt(nonce, plaintext, bound + context)
             for nonce, (plaintext, context) in zip(nonces, values, strict=True)
         ]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Iterable
 
 import msgspec
 
@@ -33,26 +34,35 @@ class Sealed(msgspec.Struct, frozen=True):
     key_id: str
     content: bytes  # salt, nonce, ciphertext, tag
 
-    @property
-    def text(self) -> str:
-        """As it is stored, without quotes."""
-        return f"{MARK}{self.blind}.{self.key_id}.{encoded(self.content)}"
+
+def texts_of(blinds: Iterable[str], key_id: str, contents: Iterable[bytes]) -> list[str]:
+    """Encrypted values as they are stored, without quotes."""
+    lines = b"".join(map(binascii.b2a_base64, contents)).translate(_URLSAFE, b"=").decode().split("\n")
+    return [f"{MARK}{blind}.{key_id}.{line}" for blind, line in zip(blinds, lines[:-1], strict=True)]
 
 
 def parsed(text: str) -> Sealed | None:
     """The parts of a stored text; None where it is no encrypted value."""
-    if not text.startswith(MARKS):
-        return None
-    form = _FORM.fullmatch(text.strip('"'))
+    form = _form_of(text)
     if form is None:
         return None
     blind, key_id, content = form.groups()
     return Sealed(blind, key_id, base64.urlsafe_b64decode(content + "=" * (-len(content) % 4)))
 
 
+def key_of(text: str) -> str | None:
+    """The id of the key that a stored text is encrypted under; None where it is no encrypted value."""
+    form = _form_of(text)
+    return form[2] if form else None
+
+
 def is_sealed(text: str) -> bool:
     """Whether a text has the form of an encrypted value."""
-    return text.startswith(MARKS) and _FORM.fullmatch(text.strip('"')) is not None
+    return _form_of(text) is not None
+
+
+def _form_of(text: str) -> re.Match[str] | None:
+    return _FORM.fullmatch(text.strip('"')) if text.startswith(MARKS) else None
 
 
 def prefix_of(blind: str) -> str:

@@ -21,7 +21,7 @@ from domain.model.email import normal_form
 from domain.model.observations import DecryptionRefused, Observation
 from domain.model.query import And, Condition, Filter, Not, Operator, Or, Query, QueryResult
 from domain.model.records import Record, Value
-from domain.model.sealed import MARK, MARKS, Sealed, encoded, parsed, prefix_of, stored_normal_form
+from domain.model.sealed import MARK, MARKS, encoded, key_of, parsed, prefix_of, stored_normal_form, texts_of
 from domain.services.schema import Checked
 from ports.ambient import Observer
 from ports.keyring import Keyring
@@ -31,6 +31,7 @@ _AT_ONCE = 200  # records that are encrypted before others may run
 _NULL = b"null"
 _BODY = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _TEXT = msgspec.json.Decoder(str)
+_PACKED = msgspec.msgpack.Encoder().encode
 _EQUAL = frozenset({Operator.EQ, Operator.IN})
 
 
@@ -86,22 +87,22 @@ class Sealing:
 
     def under(self, collection: Collection, record: Record) -> Iterator[str]:
         """What the fields of a stored record are encrypted under: ids of keys, and ``PLAIN`` where one should be."""
-        for field, _, found in self._encryptions(collection, record):
-            if found is not None:
-                yield found.key_id
+        for field, _, key_id in self._encryptions(collection, record):
+            if key_id is not None:
+                yield key_id
             elif self._hides(collection, field):
                 yield PLAIN
 
     def resealed(self, collection: Collection, record: Record) -> Record | None:
         """A stored record with each field as it would be stored today; None where it is. Raises DecryptionFailed."""
         anew: dict[int, str] = {}
-        for field, text, found in self._encryptions(collection, record):
+        for field, text, key_id in self._encryptions(collection, record):
             hidden, place = self._hides(collection, field), collection.positions[field.name]
-            if hidden and (found is None or found.key_id != self._ring().active):
+            if hidden and key_id != self._ring().active:
                 plaintext = self._plaintext(collection, field, record.key, text)
-                (sealed,) = self._sealed_values(collection, field, [(record.key, plaintext.encode())])
+                (sealed,) = self._sealed_values(collection, field, [record.key], [plaintext.encode()])
                 anew[place] = f'"{sealed}"' if field.type is FieldType.OBJECT else sealed
-            elif found is not None and not hidden:
+            elif key_id is not None and not hidden:
                 anew[place] = self._plaintext(collection, field, record.key, text)
         if not anew:
             return None
@@ -110,12 +111,12 @@ class Sealing:
             values[place] = stored_normal_form(str(values[collection.positions[source]]))
         return msgspec.structs.replace(record, values=tuple(values))
 
-    def _encryptions(self, collection: Collection, record: Record) -> Iterator[tuple[Field, str, Sealed | None]]:
-        """The fields that may be encrypted and have a value of their own, its stored text, and its parts."""
+    def _encryptions(self, collection: Collection, record: Record) -> Iterator[tuple[Field, str, str | None]]:
+        """The fields that may be encrypted and have a value of their own, its stored text, and its key's id."""
         for place, field in collection.sealable if record.deleted_at is None else ():
             value = record.values[place]
             if isinstance(value, str) and value != field.default:
-                yield field, value, parsed(value)
+                yield field, value, key_of(value)
 
     def _decoder(self, collection: Collection) -> msgspec.json.Decoder[list[Any]]:
         """Of a batch that was checked, each value as it was sent."""
@@ -127,24 +128,27 @@ class Sealing:
 
     def _seal(self, collection: Collection, field: Field, keys: Iterable[str], bodies: Sequence[Any]) -> None:
         """Encrypt one field of some records."""
-        given = []
+        is_text = field.type is not FieldType.OBJECT
+        places, owners, values = [], [], []
         for key, body in zip(keys, bodies, strict=True):
             raw = getattr(body, field.name)
             if raw is not UNSET and (text := bytes(raw)) != _NULL:
-                given.append((body, key, text if field.type is FieldType.OBJECT else _TEXT.decode(text).encode()))
-        sealed = self._sealed_values(collection, field, [(key, value) for _, key, value in given])
-        for (body, _, _), hidden in zip(given, sealed, strict=True):
-            setattr(body, field.name, msgspec.Raw(f'"{hidden}"'.encode()))
+                places.append(body)
+                owners.append(key)
+                values.append(_TEXT.decode(text).encode() if is_text else text)
+        for body, sealed in zip(places, self._sealed_values(collection, field, owners, values), strict=True):
+            setattr(body, field.name, sealed)  # an object's too is a text from here on
 
-    def _sealed_values(self, collection: Collection, field: Field, values: Some[tuple[str, bytes]]) -> list[str]:
-        """The ciphertexts of a field, without quotes; ``values``: each with the key of its record."""
+    def _sealed_values(
+        self, collection: Collection, field: Field, keys: Sequence[str], values: Sequence[bytes]
+    ) -> Sequence[str]:
+        """The ciphertexts of a field, without quotes; ``keys``: of the records that have the values."""
         blinds = [""] * len(values)
         if field.comparable:
-            blinds = [self.blind(collection, field, value.decode()) for _, value in values]
-        pairs = zip(values, blinds, strict=True)
-        placed = [(value, _context(collection, field, key, blind)) for (key, value), blind in pairs]
-        key_id, contents = self._ring().seal(placed)
-        return [Sealed(blind, key_id, content).text for blind, content in zip(blinds, contents, strict=True)]
+            blinds = [self.blind(collection, field, value.decode()) for value in values]
+        contexts = (_context(collection, field, key, blind) for key, blind in zip(keys, blinds, strict=True))
+        key_id, contents = self._ring().seal(list(zip(values, contexts, strict=True)))
+        return texts_of(blinds, key_id, contents)
 
     def blind(self, collection: Collection, field: Field, plaintext: str) -> str:
         """What the texts of equal values have in common; addresses are equal in their normal forms."""
@@ -303,4 +307,4 @@ def _is_marked(value: Value) -> bool:
 
 
 def _context(collection: Collection, field: Field, key: str, blind: str) -> bytes:
-    return msgspec.msgpack.encode((collection.name, key, field.name, blind))
+    return _PACKED((collection.name, key, field.name, blind))

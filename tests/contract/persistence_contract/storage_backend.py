@@ -14,7 +14,7 @@ from domain.model.built_in import STORED
 from domain.model.collections import Collection, Field, FieldType
 from domain.model.query import Query, Sort
 from domain.model.records import Record, Verdict, WriteResult, greater
-from domain.model.sealed import Sealed
+from domain.model.sealed import texts_of
 from domain.model.translation import SESSIONS, TASKS
 from persistence_contract.records import at, record, tombstone
 
@@ -215,7 +215,7 @@ async def test_a_cancelled_write_is_whole_or_absent_and_harms_nothing(backend):
 
 def largest(field: Field) -> list[str | int | None]:
     """The greatest values of a field, in characters and in bytes, and the greatest ciphertext of one."""
-    sealed = Sealed("b" * 22, "k" * 32, bytes(field.longest + 44)).text if field.sealable else ""
+    (sealed,) = texts_of(["b" * 22], "k" * 32, [bytes(field.longest + 44)]) if field.sealable else ("",)
     if field.type is FieldType.OBJECT:
         sealed = f'"{sealed}"'
     return [*plainly_largest(field), *([sealed] if field.sealable else [])]

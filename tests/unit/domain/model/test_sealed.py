@@ -4,7 +4,17 @@ import os
 
 import pytest
 
-from domain.model.sealed import Sealed, encoded, is_sealed, longest, parsed, prefix_of, stored_normal_form
+from domain.model.sealed import (
+    Sealed,
+    encoded,
+    is_sealed,
+    key_of,
+    longest,
+    parsed,
+    prefix_of,
+    stored_normal_form,
+    texts_of,
+)
 
 BLIND = encoded(bytes(16))
 
@@ -12,10 +22,11 @@ BLIND = encoded(bytes(16))
 @pytest.mark.parametrize("blind", ["", BLIND])
 @pytest.mark.parametrize("size", [44, 45, 46, 47, 10_000])
 def test_what_is_put_together_comes_apart(blind, size):
-    value = Sealed(blind, "k-1", os.urandom(size))
-    assert parsed(value.text) == value
-    assert parsed(f'"{value.text}"') == value
-    assert is_sealed(value.text)
+    contents = [os.urandom(size) for _ in range(3)]
+    for content, text in zip(contents, texts_of([blind] * 3, "k-1", contents), strict=True):
+        assert parsed(text) == parsed(f'"{text}"') == Sealed(blind, "k-1", content)
+        assert key_of(text) == key_of(f'"{text}"') == "k-1"
+        assert is_sealed(text)
 
 
 @pytest.mark.parametrize(
@@ -36,11 +47,12 @@ def test_what_is_put_together_comes_apart(blind, size):
 )
 def test_other_texts_are_none(text):
     assert parsed(text) is None
+    assert key_of(text) is None
     assert not is_sealed(text)
 
 
 def test_what_equal_values_have_in_common_is_their_beginning():
-    one, other = (Sealed(BLIND, key, os.urandom(60)).text for key in ("k1", "k2"))
+    one, other = (text for key in ("k1", "k2") for text in texts_of([BLIND], key, [os.urandom(60)]))
     assert one.startswith(prefix_of(BLIND))
     assert other.startswith(prefix_of(BLIND))
     assert stored_normal_form(one) == stored_normal_form(other) == f"enc1.{BLIND}"
@@ -49,4 +61,5 @@ def test_what_equal_values_have_in_common_is_their_beginning():
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 254, 4096])
 def test_the_longest_text_has_room(size):
-    assert len(f'"{Sealed(BLIND, "k" * 32, os.urandom(size + 44)).text}"') <= longest(size)
+    (text,) = texts_of([BLIND], "k" * 32, [os.urandom(size + 44)])
+    assert len(f'"{text}"') <= longest(size)
