@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import functools
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
 
+from entrypoints.cli.audit import audited
 from entrypoints.cli.failures import on_interrupt
 from entrypoints.cli.options import config_option, data_dir_option
 from entrypoints.cli.progress import waiting
@@ -73,11 +75,13 @@ def migrate(config: Path | None, data_dir: str | None, names: tuple[str, ...], d
             raise click.BadParameter(f"there is no [backends.{name}]; configured are: {known}.", param_hint="--backend")
     from entrypoints.process import migrate as run
 
+    chosen, is_look = names or tuple(settings.backends), dry_run or status
     with (
+        nullcontext() if is_look else audited("migrate", ", ".join(chosen), settings),
         on_interrupt(lambda: "what is done stays done; the same command goes on."),
         waiting("Bringing the backends to the schema of this release"),
     ):
-        found = asyncio.run(run(settings, names or settings.backends, look_only=dry_run or status))
+        found = asyncio.run(run(settings, chosen, look_only=is_look))
     if status:
         rows = [(name, step.name, step.applied) for name, steps in found.items() for step in steps]
         return print_table(("backend", "step", "applied"), rows)

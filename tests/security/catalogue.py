@@ -434,6 +434,7 @@ ATTEMPTS = {
             "unit/entrypoints/cli/test_keys.py::test_what_is_done_to_keys_leaves_the_line_that_a_service_leaves",
             f"{AUDIT}::test_an_export_leaves_one_once_records_were_taken_out",
             f"{AUDIT}::test_a_copy_leaves_one",
+            f"{AUDIT}::test_a_migration_leaves_one_and_a_look_none",
             f"{AUDIT}::test_keys_of_encrypted_fields_leave_one_each_also_where_no_configuration_can_be_read_yet",
             f"{AUDIT}::test_who_interrupts_a_command_that_has_changed_something_leaves_one_too",
             "e2e/test_command_line.py::test_a_key_of_whose_making_no_line_can_be_left_is_not_shown",

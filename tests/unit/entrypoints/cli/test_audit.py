@@ -44,9 +44,19 @@ def test_an_export_leaves_one_once_records_were_taken_out(script, capsys):
     assert told(capsys) == [("export", "tasks to x", None), ("export", "tasks to /dev/full", "failed")]
 
 
+def test_a_migration_leaves_one_and_a_look_none(tmp_path, capsys):
+    (tmp_path / "persistence.toml").write_text(TWO.replace("big.db", "."))
+    assert run(["migrate", "--backend", "main", "--dry-run"]) == Exit.OK
+    assert run(["migrate", "--backend", "main"]) == Exit.OK
+    assert run(["migrate", "--status", "--backend", "main"]) == Exit.OK
+    assert run(["migrate"]) == Exit.INCOMPLETE
+    assert told(capsys) == [("migrate", "main", None), ("migrate", "main, big", "backend_unavailable")]
+
+
 def test_a_copy_leaves_one(tmp_path, capsys):
     (tmp_path / "persistence.toml").write_text(TWO)
     assert run(["migrate"]) == Exit.OK
+    told(capsys)
     assert run(["copy", "--from", "main", "--to", "big", "--collection", "users"]) == Exit.OK
     assert run(["copy", "--from", "main", "--to", "none", "--collection", "users"]) == Exit.CONFIGURATION
     assert told(capsys) == [
