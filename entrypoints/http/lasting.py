@@ -6,6 +6,7 @@ import asyncio
 
 from aiohttp import web
 
+from entrypoints.http.body import read_body
 from entrypoints.http.call import Call
 from entrypoints.http.door import let_go_on
 
@@ -27,6 +28,17 @@ class Lasting:
         if self._loop.time() - self._asked_at >= AGAIN_SECONDS:
             await let_go_on(self._call)
             self._asked_at = self._loop.time()
+
+
+async def body_of(call: Call) -> bytes:
+    """A whole body, of whoever is still let in when all of it is here.
+
+    Raises Unauthenticated, Unavailable, and what ``read_body`` raises.
+    """
+    lasting = Lasting(call)
+    body = await read_body(call, call.services.bodies)
+    await lasting.go_on()
+    return body
 
 
 class Stream:

@@ -16,9 +16,9 @@ from domain.services import strict_json
 from domain.services.query_rules import instant
 from entrypoints.http import letter_wire, media
 from entrypoints.http.answers import json_response
-from entrypoints.http.body import read_body
 from entrypoints.http.call import Call
 from entrypoints.http.door import require
+from entrypoints.http.lasting import body_of
 from entrypoints.http.parameters import only, pairs_of, seconds, whole, word
 from entrypoints.http.resource import moved
 from entrypoints.http.wire import Document
@@ -113,7 +113,7 @@ def _next(call: Call, cursor: str) -> str:
 
 async def _edited(call: Call) -> bytes:
     media.media_type(call.request, media.JSON)
-    body = await read_body(call, call.services.bodies)
+    body = await body_of(call)
     strict_json.check(body)
     return body
 

@@ -13,8 +13,8 @@ from domain.services import strict_json
 from domain.services.query_rules import instant as moment_of
 from entrypoints.http import media
 from entrypoints.http.answers import json_response
-from entrypoints.http.body import read_body
 from entrypoints.http.call import Call
+from entrypoints.http.lasting import body_of
 from entrypoints.http.parameters import only, seconds
 from entrypoints.http.wire import Document, instant
 
@@ -37,7 +37,7 @@ async def create(call: Call) -> web.Response:
     """Make an API key; its text is in this answer alone."""
     only(call.request)
     media.media_type(call.request, media.JSON)
-    wanted = _wanted(await read_body(call, call.services.bodies))
+    wanted = _wanted(await body_of(call))
     until = None if wanted.expires_at is None else moment_of("expires_at", wanted.expires_at)
     keys = call.services.credentials.keys
     key, text = await keys.create(wanted.name, wanted.scopes, expires_at=until, by=call.actor)

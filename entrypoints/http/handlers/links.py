@@ -8,13 +8,13 @@ from domain.model.access import Right
 from domain.services.file_links import FileLinks
 from entrypoints.http import media, preconditions
 from entrypoints.http.answers import json_response
-from entrypoints.http.body import read_body
 from entrypoints.http.call import Call
 from entrypoints.http.door import require
 from entrypoints.http.file_headers import shown_of
 from entrypoints.http.handlers.files import kept
 from entrypoints.http.handlers.records import key_of
 from entrypoints.http.handlers.uploads import NOT_KEPT, UPLOADS
+from entrypoints.http.lasting import body_of
 from entrypoints.http.link_request import LinkToGet, link_wanted
 from entrypoints.http.parameters import only
 from entrypoints.http.wire import Document, instant
@@ -26,7 +26,7 @@ async def create_link(call: Call) -> web.Response:
     preconditions.refuse(call.request, "If-Match", "If-None-Match", "Idempotency-Key")
     links: FileLinks = kept(call.services.filing.links)
     media.media_type(call.request, media.JSON)
-    wanted, file_id = link_wanted(await read_body(call, call.services.bodies)), key_of(call)
+    wanted, file_id = link_wanted(await body_of(call)), key_of(call)
     upload: str | None = None
     if isinstance(wanted, LinkToGet):
         link = await links.to_get(file_id, wanted.expires_in, shown_of)

@@ -14,8 +14,8 @@ from domain.model.records import Record
 from entrypoints.formats import FORMATS, Lines
 from entrypoints.http import filter_body, list_parameters, media, shown
 from entrypoints.http.answers import json_response, page_response, streamed_lines
-from entrypoints.http.body import read_body
 from entrypoints.http.call import Call
+from entrypoints.http.lasting import body_of
 from entrypoints.http.parameters import only, pairs_of, singles, word
 
 AGGREGATE = ("group_by", "metrics", "consistency", "from_date", "to_date")
@@ -29,7 +29,7 @@ async def query(call: Call) -> web.Response:
     only(call.request)
     media.media_type(call.request, media.JSON)
     collection, visible = call.resource.collection, call.services.query.visible
-    body = call.resource.former.in_question(await read_body(call, call.services.bodies), call.deprecated)
+    body = call.resource.former.in_question(await body_of(call), call.deprecated)
     where, pairs = filter_body.read(collection, body)
     asked = list_parameters.parse(collection, pairs, where)
     shown.check(call, collection, asked.query.filter, asked.query.sort, asked.fields or ())

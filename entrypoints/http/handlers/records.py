@@ -19,9 +19,9 @@ from domain.services import strict_json
 from domain.services.query_rules import checked_key
 from entrypoints.http import acks, idempotency, list_parameters, media, preconditions, shown
 from entrypoints.http.answers import json_response, page_response
-from entrypoints.http.body import read_body
 from entrypoints.http.call import Call
 from entrypoints.http.errors import summary
+from entrypoints.http.lasting import body_of
 from entrypoints.http.list_parameters import ListRequest
 from entrypoints.http.ndjson import NdjsonStream
 from entrypoints.http.parameters import only, pairs_of
@@ -37,7 +37,7 @@ async def accept(call: Call) -> web.Response:
         async with idempotency.attempt(call) as attempt:
             stream = NdjsonStream(call, terms, attempt)
             return idempotency.marked(await acks.answer(call, terms, await stream.run(), stream.kept), attempt)
-    body = call.resource.former.in_batch(await read_body(call, call.services.bodies), call.deprecated)
+    body = call.resource.former.in_batch(await body_of(call), call.deprecated)
     collection, origin, take = call.resource.collection, call.origin, call.services.intake.take
     async with idempotency.attempt(call, body) as attempt:
         taken = await call.resource.within_envelope(
@@ -67,7 +67,7 @@ async def create(call: Call) -> web.Response:
     only(call.request)
     preconditions.refuse(call.request, "If-Match", "If-None-Match")
     media.media_type(call.request, media.JSON)
-    body = call.resource.former.in_record(await read_body(call, call.services.bodies), call.deprecated)
+    body = call.resource.former.in_record(await body_of(call), call.deprecated)
     strict_json.check(body)
     collection, fresh = call.resource.collection, call.services.ids.request_id()
     async with idempotency.attempt(call, body) as attempt:
@@ -83,7 +83,7 @@ async def create(call: Call) -> web.Response:
 async def _each_judged(call: Call, change: Callable[..., Awaitable[Sequence[ChangeResult]]]) -> web.Response:
     only(call.request)
     preconditions.refuse(call.request, "If-Match", "If-None-Match")
-    body = call.resource.former.in_batch(await read_body(call, call.services.bodies), call.deprecated)
+    body = call.resource.former.in_batch(await body_of(call), call.deprecated)
     collection, origin = call.resource.collection, call.origin
     async with idempotency.attempt(call, body) as attempt:
         results = await call.resource.within_envelope(
@@ -128,7 +128,7 @@ async def patched(call: Call, change: Callable[..., Awaitable[Record]]) -> web.R
     media.media_type(call.request, media.MERGE_PATCH, media.JSON)
     preconditions.refuse(call.request, "If-None-Match")
     key, tags = key_of(call), preconditions.if_match(call.request)
-    body = call.resource.former.in_record(await read_body(call, call.services.bodies), call.deprecated)
+    body = call.resource.former.in_record(await body_of(call), call.deprecated)
     strict_json.check(body)
     async with idempotency.attempt(call, body) as attempt:
         with _of_one():

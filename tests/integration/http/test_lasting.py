@@ -12,7 +12,7 @@ import pytest
 from adapters.memory.backend import MemoryBackend
 from adapters.memory.object_store import MemoryObjectStore
 from adapters.system.clock import SystemClock
-from domain.model.observations import RequestFailed, RequestServed
+from domain.model.observations import RecordsAccepted, RequestFailed, RequestServed
 from entrypoints.http import body, lasting
 from entrypoints.http.body import Bodies
 from tests.integration.http.running import API, Running, running, session, task
@@ -138,6 +138,26 @@ async def test_an_answer_that_has_not_begun_is_a_401(
 
     monkeypatch.setattr(guarded.services.query, "settle", revoking)
     assert (await guarded.get(EXPORT, headers={"X-API-Key": key}))[0] == 401
+
+
+@pytest.mark.parametrize("is_revoked", [True, False], ids=["revoked", "kept"])
+async def test_a_body_that_comes_slowly_is_not_taken_where_the_key_of_its_sender_is_revoked(
+    guarded: Running, is_revoked: bool
+) -> None:
+    key = (await guarded.key("write"))["X-API-Key"]
+    batch = json.dumps({"sessions": [session("s1")]}).encode()
+    lines = ("Content-Type: application/json", f"Content-Length: {len(batch)}", "Connection: close")
+    begin = head("POST", f"{API}/sessions/batch", key, *lines)
+    async with guarded.connection() as (reader, writer), asyncio.timeout(SECONDS):
+        writer.write(begin + batch[:9])
+        while not guarded.services.bodies.in_flight:  # noqa: ASYNC110  (nobody tells)
+            await asyncio.sleep(0.005)
+        if is_revoked:
+            await revoked(guarded, key)
+        writer.write(batch[9:])
+        answer = await reader.read()
+    assert answer.split(b" ")[1] == (b"401" if is_revoked else b"202")
+    assert len(guarded.observed.of(RecordsAccepted)) == (0 if is_revoked else 1)
 
 
 @pytest.mark.parametrize("way", ["put", "form", "upload"])
