@@ -114,6 +114,7 @@ ATTEMPTS = {
             f"{LASTING}::test_an_answer_is_cut_where_the_key_of_its_reader_is_revoked",
             f"{LASTING}::test_an_answer_that_has_not_begun_is_a_401",
             f"{LASTING}::test_a_file_is_not_taken_where_the_key_of_its_sender_is_revoked",
+            f"{LASTING}::test_a_body_that_comes_slowly_is_not_taken_where_the_key_of_its_sender_is_revoked",
         ),
     ),
     "S10": Attempt(
