@@ -51,14 +51,20 @@ def test_a_sound_row_is_a_line_of_the_table_and_exit_code_0(printed):
 
 @pytest.mark.parametrize(
     "bad",
-    [Result(lost=1), Result(stale=1), Result(unknown=2, unresolved=1), Result(faults=["wrong"])],
-    ids=["lost", "stale", "unresolved", "wrong"],
+    [
+        Result(lost=1),
+        Result(stale=1),
+        Result(unknown=2, unresolved=1),
+        Result(faults=["wrong"]),
+        Result(slow=["wrong"]),
+    ],
+    ids=["lost", "stale", "unresolved", "wrong", "slow"],
 )
 def test_whatever_must_not_be_is_exit_code_1_and_the_other_rows_are_run(printed, bad):
     code, lines, said = printed(row("bad", bad), row("good", SOUND))
     assert code == 1
     assert {"bad", "good"} <= lines.keys()
-    assert ("bad: wrong" in said) == bool(bad.faults)
+    assert ("bad: wrong" in said) == bool(bad.faults or bad.slow)
 
 
 def test_what_this_machine_does_not_allow_is_a_line_with_its_reason(printed):

@@ -32,7 +32,7 @@ async def test_nothing_acknowledged_is_lost_and_nothing_stale_comes_back(row: Ro
         result = await row.run(Trial(folder=tmp_path, seed=7, amount=row.short, say=print))
     except NotHere as lack:
         pytest.skip(str(lack))
-    assert result.faults == []
+    assert result.faults == []  # ``slow`` is for a machine without other work: ``make torture``
     assert (result.lost, result.stale, result.unresolved) == (0, 0, 0)
     assert result.injected > 0
 
