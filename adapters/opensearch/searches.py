@@ -10,7 +10,7 @@ from adapters.opensearch.connection import OpenSearchServer
 from adapters.opensearch.filters import Clause
 from adapters.opensearch.pages import timeout
 from adapters.opensearch.places import Places
-from domain.errors import BackendError, InvalidParameter, QueryTimeout
+from domain.errors import BackendError, BackendUnavailable, InvalidParameter, QueryTimeout
 from domain.model.collections import Collection
 from domain.model.policies import MAX_RECORD_BYTES, PAGE_CHARACTERS
 
@@ -70,15 +70,17 @@ class Searches:
 
         Any: as documented for the server's ``ask``.
         """
-        seconds, nothing = self._server.settings.query_seconds, more.pop("nothing", ())
+        seconds = self._server.settings.query_seconds
         given = {"seconds": seconds, **more}
-        answer = await self._server.ask(method, *path, nothing=(*nothing, _AWAY), **given)
-        if answer is not None:
-            return answer
+        try:
+            return await self._server.ask(method, *path, **given)
+        except BackendUnavailable as error:
+            if getattr(error.__cause__, "status_code", None) != _AWAY:
+                raise
         health = ("_cluster", "health", Places(self._prefix, collection).all)
         ready = {"wait_for_status": "yellow", "timeout": timeout(seconds), "expand_wildcards": "open"}
         await self._server.ask("GET", *health, params=ready, seconds=seconds + 1, nothing=(_WAITED,))
-        return await self._server.ask(method, *path, nothing=nothing, **given)
+        return await self._server.ask(method, *path, **given)
 
     @asynccontextmanager
     async def _moment(self, collection: Collection) -> AsyncGenerator[Clause]:

@@ -202,6 +202,16 @@ async def test_an_index_that_nobody_made_like_this_ends_the_writing(store):
         await backend.write(LOGS, [log("a")])
 
 
+async def test_what_is_not_there_is_asked_for_once(store, monkeypatch):
+    backend = await store.open()
+    await backend.write(LOGS, [log("own")])
+    asked, ask = [], backend._server.ask
+    monkeypatch.setattr(backend._server, "ask", lambda *path, **more: asked.append(path) or ask(*path, **more))
+
+    assert await backend.read(LOGS, "other") is None
+    assert [path[0] for path in asked] == ["GET"]
+
+
 async def test_indexes_that_somebody_removed_are_made_anew(store):
     backend = await store.open()
     await backend.write(LOGS, [log(made(0)), log("own")])
