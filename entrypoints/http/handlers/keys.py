@@ -62,6 +62,8 @@ async def revoke(call: Call) -> web.Response:
 async def rotate(call: Call) -> web.Response:
     """Give an API key another secret; the former one ends now, or after `overlap` seconds."""
     given = only(call.request, "overlap")
+    if call.request.can_read_body and await body_of(call):
+        raise InvalidParameter("No body is taken here; `overlap` is a parameter of the address, as in `?overlap=3600`.")
     overlap = timedelta(seconds=seconds(given, "overlap", 0.0, highest=30 * 86_400.0))
     key_id = call.request.match_info["key_id"]
     key, text = await call.services.credentials.keys.rotate(key_id, overlap=overlap, by=call.actor)

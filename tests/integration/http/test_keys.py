@@ -78,6 +78,19 @@ async def test_a_rotated_key_has_another_secret_and_the_former_one_an_overlap(
     assert not await is_let_in(guarded, former["key"])
 
 
+@pytest.mark.parametrize("body", [b'{"overlap": 3600}', b"garbage"])
+async def test_a_rotation_whose_body_would_be_passed_over_is_refused_and_the_secret_stays(
+    guarded: Running, admin: dict[str, str], body: bytes
+) -> None:
+    _, shown, _ = await made(guarded, admin, name="ci", scopes=["read"])
+    where = f"{KEYS}/{shown['key_id']}/rotate"
+    status, problem, _ = await guarded.ask("POST", where, data=body, headers=admin)
+    assert (status, problem["code"]) == (400, "invalid_parameter")
+    assert "`?overlap=3600`" in problem["detail"]
+    assert (await guarded.get(f"{API}/tasks", headers={"X-API-Key": shown["key"]}))[0] == 200
+    assert (await guarded.ask("POST", where, data=b"", headers=admin))[0] == 200
+
+
 async def test_a_key_ends_when_it_expires(guarded: Running, admin: dict[str, str]) -> None:
     soon = (datetime.now(UTC) + timedelta(seconds=0.3)).isoformat()
     _, body, _ = await made(guarded, admin, expires_at=soon)
