@@ -22,7 +22,7 @@ AHEAD_SECONDS = 2.0  # after which a key that is in use is looked up again, whil
 FRESH_SECONDS = 4.0  # after which whoever shows it waits for that: what is revoked elsewhere is refused by then
 KNOWN_SECONDS = 3600.0  # for which a key stays what it was while the store is away
 WAIT_SECONDS = 2.0  # for a look-up, which may go on
-REST_SECONDS = 1.0  # between two look-ups that fail
+REST_SECONDS = 1.0  # between two look-ups that fail, and before one for a secret that does not fit
 USES_SECONDS = 60.0  # between two notes of when a key was used
 MAX_KEYS = 10_000  # in memory, and as many ids that are no key's
 MAX_LOOKUPS = 8  # at once, of keys that are known ...
@@ -66,7 +66,10 @@ class KeyAuthenticator:
             compare_with_nothing(text)
             raise Unauthenticated
         if not key.fits(text, now):
-            raise Unauthenticated
+            renewed = await self._renewed(key, now, toll)
+            if renewed is None or not renewed.fits(text, now):
+                raise Unauthenticated
+            key = renewed
         self._used[text.key_id] = now
         return key.principal
 
@@ -112,6 +115,18 @@ class KeyAuthenticator:
         if seen and age < KNOWN_SECONDS:
             return seen.key
         raise KeysUnreachable(retry_after=REST_SECONDS)
+
+    async def _renewed(self, key: ApiKey, now: datetime, toll: Toll) -> ApiKey | None:
+        """What another instance may have made of a key whose secret is not the one that is shown; None where nobody
+        asks: it was looked up a moment ago, and no guesses shall keep the store busy. Raises what ``toll`` raises.
+        """
+        seen, moment = self._keys.get(key.key_id), self._clock.monotonic()
+        if seen is None or key.state(now) != "active" or moment < max(seen.at + REST_SECONDS, self._again_at):
+            return None
+        await toll()
+        lookup = self._lookup(key.key_id)
+        await asyncio.wait((lookup,), timeout=WAIT_SECONDS)
+        return lookup.result() if lookup.done() and lookup.exception() is None else None
 
     async def _paid(self, key_id: str, toll: Toll) -> asyncio.Task[ApiKey | None]:
         """A look-up that costs its caller something where the id may be made up, and nobody else has paid for it."""

@@ -15,6 +15,7 @@ from domain.errors import (
     BackendUnavailable,
     InvalidParameter,
     KeysUnreachable,
+    QuotaExceeded,
     StartFailure,
     Unauthenticated,
 )
@@ -23,7 +24,13 @@ from domain.model.observations import KeyStoreLost, KeyStoreRegained
 from domain.services import key_authenticator
 from domain.services.api_keys import ApiKeys, KeyStore
 from domain.services.ending import ended
-from domain.services.key_authenticator import AHEAD_SECONDS, FRESH_SECONDS, KNOWN_SECONDS, KeyAuthenticator
+from domain.services.key_authenticator import (
+    AHEAD_SECONDS,
+    FRESH_SECONDS,
+    KNOWN_SECONDS,
+    REST_SECONDS,
+    KeyAuthenticator,
+)
 
 
 class HandClock:
@@ -109,6 +116,38 @@ async def test_a_key_that_is_revoked_elsewhere_is_refused_within_five_seconds(ba
     clock.seconds = FRESH_SECONDS
     assert not await here.lets_in(text)
     assert FRESH_SECONDS < 5
+
+
+async def test_a_secret_that_another_instance_has_made_is_taken_at_once(backend, clock, here):
+    there = Instance(backend, clock)
+    key, former = await there.keys.create("ci", ["read"], by="test")
+    assert await here.lets_in(former)
+    clock.seconds = REST_SECONDS
+    _, text = await there.keys.rotate(key.key_id, by="test")
+    assert await here.lets_in(text)
+    assert not await here.lets_in(former)
+
+
+async def test_guesses_at_the_secret_of_a_known_key_pay_and_have_the_store_asked_once_a_second(backend, clock, here):
+    key, text = await here.keys.create("ci", ["read"], by="test")
+    assert await here.lets_in(text)
+    before, paid = backend.reads, []
+
+    async def toll() -> None:
+        paid.append(clock.seconds)
+        if clock.seconds == 3:
+            raise QuotaExceeded("No more.", retry_after=1.0)
+
+    async def guess(refusal: type[Exception] = Unauthenticated) -> None:
+        with pytest.raises(refusal):
+            await here.door.principal(f"ps_{key.key_id}.{'A' * 43}", toll)
+
+    for clock.seconds in (0.0, 1.0, 2.0):
+        await asyncio.gather(*[guess() for _ in range(20)])
+    clock.seconds = 3.0
+    await guess(QuotaExceeded)
+    assert backend.reads - before == 2
+    assert paid == [1.0] * 20 + [2.0] * 20 + [3.0]
 
 
 async def test_a_key_in_use_is_looked_up_again_while_nobody_waits(backend, clock, here):
