@@ -13,6 +13,8 @@ from entrypoints.encrypted_fields import check_encrypted
 if TYPE_CHECKING:
     from entrypoints.settings import Settings
 
+_EVERY = frozenset({"0.0.0.0", "::"})  # noqa: S104  # all addresses of a machine
+
 
 def check(settings: Settings) -> None:
     """Raises InvalidConfiguration, UnknownBackend, naming the key and what to do."""
@@ -43,7 +45,17 @@ def check(settings: Settings) -> None:
                 '"keys" (`persistence keys create` makes the first one), or listen on 127.0.0.1, or say --insecure '
                 "(server.insecure = true) if the network itself is protected."
             )
+    if settings.admin.port and settings.admin.port == settings.server.port and _meet(hosts["server"], hosts["admin"]):
+        raise InvalidConfiguration(
+            f"admin.port: {settings.admin.port} is that of [server], and a listener has an address of its own; choose "
+            "another one."
+        )
     _check_keys(settings)
+
+
+def _meet(one: str, other: str) -> bool:
+    """Whether two hosts have an address in common, as far as they tell."""
+    return one == other or not _EVERY.isdisjoint((one, other))
 
 
 def _check_keys(settings: Settings) -> None:

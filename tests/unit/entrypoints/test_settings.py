@@ -106,6 +106,8 @@ def test_collections_may_go_to_other_backends_and_choose_to_discard(load):
         ("[buffer]\nlinger_seconds = 31", "buffer: linger_seconds must be between 0 and max_age_seconds"),
         ("[buffer]\nfast_flush_seconds = 2", "buffer: fast_flush_seconds must be below slow_flush_seconds"),
         ("[buffer]\nmax_bytes = 10", "buffer: max_bytes and batch_bytes must be at least 1 MiB"),
+        ("[admin]\nport = 8080", "admin.port: 8080 is that of [server]"),
+        ("[admin]\nport = 8080\n[auth]\nmode = 'keys'\n[server]\nhost = '0.0.0.0'", "admin.port: 8080 is that of"),
         ("[server", "persistence.toml is not TOML"),
     ],
 )
