@@ -24,10 +24,10 @@ class Authority:
         made = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         self.certificate = made.sign(self._key, SHA256()).public_bytes(Encoding.PEM)
 
-    def signed(self, host: str) -> tuple[bytes, bytes]:
-        """The certificate of a host of this name, and its key."""
+    def signed(self, host: str, *, ends: timedelta = timedelta(days=90)) -> tuple[bytes, bytes]:
+        """The certificate of a host of this name, and its key; ``ends``: from now."""
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = self._builder(x509.Name([]), key)
+        builder = self._builder(x509.Name([]), key, ends)
         named = x509.SubjectAlternativeName([x509.DNSName(host)])
         made = builder.add_extension(named, critical=True).sign(self._key, SHA256())
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -47,12 +47,14 @@ class Authority:
         context.load_cert_chain(path)
         return context
 
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    def _builder(
+        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, ends: timedelta = timedelta(days=90)
+    ) -> x509.CertificateBuilder:
         today = datetime.now(UTC)
         own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         builder = x509.CertificateBuilder(self._name, subject, key.public_key(), x509.random_serial_number())
-        builder = builder.not_valid_before(today - timedelta(days=1)).not_valid_after(today + timedelta(days=2))
+        builder = builder.not_valid_before(today - timedelta(days=30)).not_valid_after(today + ends)
         for identifier in (
             own,
             issuer,

@@ -179,11 +179,15 @@ def _issuers(settings: Settings) -> tuple[Verdict, str]:
 
 
 def _certificate(settings: Settings) -> tuple[Verdict, str]:
+    from adapters.system.clock import SystemClock
     from entrypoints.http.tls import certificate_of
+    from entrypoints.http.validity import trouble_of
 
     certificate = certificate_of(settings.server, lambda _: None)
     assert certificate is not None  # noqa: S101  # it is configured
-    certificate.load()
+    context, file = certificate.load(), Path(settings.server.tls_certificate).expanduser()
+    if trouble := trouble_of(context, file, SystemClock().now()):
+        return Verdict.WARNING, f"{file}: {trouble}; a renewed one is taken while the service runs"
     return Verdict.OK, f"TLS {settings.server.tls_minimum} or newer with {certificate.names}"
 
 

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from datetime import timedelta
 
 import pytest
 
@@ -107,6 +108,22 @@ def test_a_certificate_that_cannot_be_used_is_a_failure(tmp_path, capsys, monkey
     (tmp_path / "key").chmod(0o644)
     code, found = verdicts(capsys)
     assert (code, found["certificate"]["verdict"]) == (Exit.CONFIGURATION, "failure")
+
+
+@pytest.mark.parametrize(
+    ("left", "sentence"),
+    [(timedelta(days=13), "it ends at 20"), (timedelta(days=-1), "certificate has expired: clients refuse it")],
+)
+def test_a_certificate_that_ends_soon_or_has_ended_is_a_warning(tmp_path, capsys, monkeypatch, left, sentence):
+    for name, content in zip(("certificate", "key"), Authority().signed("localhost", ends=left), strict=True):
+        (tmp_path / name).write_bytes(content)
+        (tmp_path / name).chmod(0o600)
+        monkeypatch.setenv(f"PERSISTENCE__SERVER__TLS_{name.upper()}", str(tmp_path / name))
+    for minimum in ("1.2", "1.3"):
+        monkeypatch.setenv("PERSISTENCE__SERVER__TLS_MINIMUM", minimum)
+        code, found = verdicts(capsys)
+        assert (code, found["certificate"]["verdict"]) == (Exit.OK, "warning")
+        assert sentence in found["certificate"]["detail"]
 
 
 def test_a_file_that_is_no_database_is_a_failure(tmp_path, capsys):
