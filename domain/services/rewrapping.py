@@ -235,6 +235,9 @@ class Rewrapping:
             self.passes.setdefault(collection.name, Pass()).trouble = known.detail
             self._observer(RewrapFailed(collection=collection.name, error=known.code, detail=known.detail))
             return
+        if found.unreadable:
+            detail = self._unreadable(collection, found)
+            self._observer(RewrapFailed(collection=collection.name, error=DecryptionFailed.code, detail=detail))
         if found.rewritten or found.unreadable:
             told = RecordsRewrapped(
                 collection=collection.name,
@@ -243,6 +246,16 @@ class Rewrapping:
                 unreadable=found.unreadable,
             )
             self._observer(told)
+
+    def _unreadable(self, collection: Collection, found: Pass) -> str:
+        """What cannot be read by anybody, and what would help."""
+        lost = sorted(found.values.keys() - {PLAIN, *(self._sealing.keyring.ids if self._sealing.keyring else ())})
+        verb = "is" if found.unreadable == 1 else "are"
+        counted = f"{found.unreadable} of {found.records} {collection.name} {verb} unreadable"
+        if not lost:
+            return f"{counted}: what is encrypted there was changed, or belongs elsewhere."
+        names = ", ".join(map(repr, lost))
+        return f"{counted}: the keyring lacks {names}, under which values are encrypted; give back what is lacking."
 
     async def _look_at_letters(self) -> None:
         """They cannot be encrypted anew where they are: only a replay does that."""

@@ -176,6 +176,10 @@ async def test_what_cannot_be_read_is_counted_and_left():
         }
         assert await house.stored("a") == text
         assert house.observed(DecryptionRefused) == []
+        await house.rewrapping._judged(TASKS)
+        (told,) = house.observed(RewrapFailed)
+        assert told.error == "decryption_failed"
+        assert told.detail.startswith("2 of 2 translation_tasks are unreadable: the keyring lacks 'k1', under which")
 
 
 async def test_one_that_is_refused_holds_up_no_other():
