@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -119,6 +119,14 @@ async def _closed(backend: _Backend | None, opening: LateOpening | None) -> None
         await backend.close()
 
 
+class Rotation(NamedTuple):
+    """What came of giving a key another secret."""
+
+    key: ApiKey
+    text: KeyText
+    cut_short: datetime | None  # until when the secret before the former one would have been accepted, had it not ended
+
+
 class ApiKeys:
     """What an administrator does with keys; ``by`` names who does it, and stays with the key."""
 
@@ -170,24 +178,27 @@ class ApiKeys:
             ),
         )
 
-    async def rotate(self, key_id: str, *, overlap: timedelta = timedelta(), by: str) -> tuple[ApiKey, KeyText]:
-        """Give a key another secret; the former one is accepted for ``overlap`` longer.
+    async def rotate(self, key_id: str, *, overlap: timedelta = timedelta(), by: str) -> Rotation:
+        """Give a key another secret; the former one is accepted for ``overlap`` longer, any one before it no more.
 
         Raises KeyNotFound, InvalidParameter for a key that is revoked or expired, WriteConflict, BackendError.
         """
         if not timedelta() <= overlap <= MAX_OVERLAP:
             raise InvalidParameter(f"The former secret can be accepted for 0 to {MAX_OVERLAP.days} days longer.")
         now, text = self._clock.now(), msgspec.structs.replace(self._fresh(), key_id=key_id)
+        overlapping: datetime | None = None
 
         def rotated(key: ApiKey) -> ApiKey:
+            nonlocal overlapping
             if key.state(now) != "active":
                 raise InvalidParameter(f"The key {key_id} is {key.state(now)}; make a new one.")
+            overlapping = key.former_until if key.former_until is not None and now < key.former_until else None
             former = (key.digest, now + overlap) if overlap else (None, None)
             return msgspec.structs.replace(
                 key, digest=text.digest, former_digest=former[0], former_until=former[1], changed_by=by[:MAX_ACTOR]
             )
 
-        return await self._change(key_id, rotated), text
+        return Rotation(await self._change(key_id, rotated), text, overlapping)
 
     async def used(self, key_id: str, at: datetime) -> None:
         """Note when a key was used last; who is ahead with a change of it wins. Raises BackendError."""

@@ -22,7 +22,7 @@ from entrypoints.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from domain.model.api_keys import ApiKey, KeyText
-    from domain.services.api_keys import ApiKeys
+    from domain.services.api_keys import ApiKeys, Rotation
 
 F = TypeVar("F", bound=Callable[..., Any])  # any command function
 T = TypeVar("T")
@@ -134,12 +134,14 @@ def revoke(key_id: str, config: Path | None, data_dir: str | None) -> None:
     metavar="SECONDS",
     type=click.FloatRange(0, 30 * 86_400),
     default=0.0,
-    help="How long the former secret is accepted too.  [default: not at all]",
+    help="How long the former secret is accepted too. A second rotation ends the overlap of the first.  "
+    "[default: not at all]",
 )
 @_place
 @json_option
 def rotate(key_id: str, *, overlap: float, config: Path | None, data_dir: str | None, as_json: bool) -> None:
-    """Give a key another secret, and print it; its id and scopes stay.
+    """Give a key another secret, and print it; its id and scopes stay. Every running instance takes the new one within
+    five seconds.
 
     \b
     Example: persistence keys rotate k3yxbmxy4zq2mfrw --overlap 3600 > new.key
@@ -149,8 +151,9 @@ def rotate(key_id: str, *, overlap: float, config: Path | None, data_dir: str | 
     settings = load_settings(config, flags={"data_dir": data_dir})
     longer = timedelta(seconds=overlap)
     with audited("keys.rotate", key_id, settings):
-        key, text = _run(settings, lambda held: held.rotate(key_id, overlap=longer, by=whose()))
-    _print_text(settings, key, text, "Rotated", as_json=as_json)
+        done = _run(settings, lambda held: held.rotate(key_id, overlap=longer, by=whose()))
+    _print_text(settings, done.key, done.text, "Rotated", as_json=as_json)
+    say(_what_ends(done))
 
 
 def _run(settings: Settings, act: Callable[[ApiKeys], Awaitable[T]]) -> T:
@@ -183,10 +186,20 @@ def _print_text(settings: Settings, key: ApiKey, text: KeyText, done: str, *, as
     else:
         click.echo(str(text))
     scopes = ", ".join(sorted(key.scopes)) or "no scope"
-    until = f", until {_moment(key.expires_at)}" if key.expires_at else ""
+    until = f", until {_moment(key.expires_at)} UTC" if key.expires_at else ""
     say(f"{done} {key.key_id} for {key.name}: {scopes}{until}. Keep it now; it is never shown again.")
     if settings.auth.mode == "off":
         say('Nobody is asked for it yet: auth.mode is "off".')
+
+
+def _what_ends(done: Rotation) -> str:
+    """Until when the secrets before this one are taken: their holders have to be quicker."""
+    ends = [at for at in (done.key.former_until, done.key.expires_at) if at is not None]
+    former = f"is taken until {_moment(min(ends))} UTC" if done.key.former_until else "ends at once"
+    told = [f"The former secret {former}."]
+    if done.cut_short is not None:
+        told.append(f"The one before it ends at once; it would have been taken until {_moment(done.cut_short)} UTC.")
+    return " ".join((*told, "Every running instance takes the new one within five seconds."))
 
 
 def _shown(key: ApiKey, now: datetime) -> dict[str, object]:

@@ -66,8 +66,8 @@ async def rotate(call: Call) -> web.Response:
         raise InvalidParameter("No body is taken here; `overlap` is a parameter of the address, as in `?overlap=3600`.")
     overlap = timedelta(seconds=seconds(given, "overlap", 0.0, highest=30 * 86_400.0))
     key_id = call.request.match_info["key_id"]
-    key, text = await call.services.credentials.keys.rotate(key_id, overlap=overlap, by=call.actor)
-    return json_response(_with_text(call, key, text), headers=_NOT_KEPT)
+    done = await call.services.credentials.keys.rotate(key_id, overlap=overlap, by=call.actor)
+    return json_response(_with_text(call, done.key, done.text), headers=_NOT_KEPT)
 
 
 def _wanted(body: bytes) -> Wanted:

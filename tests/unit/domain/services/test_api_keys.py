@@ -123,7 +123,7 @@ async def test_a_secret_that_another_instance_has_made_is_taken_at_once(backend,
     key, former = await there.keys.create("ci", ["read"], by="test")
     assert await here.lets_in(former)
     clock.seconds = REST_SECONDS
-    _, text = await there.keys.rotate(key.key_id, by="test")
+    text = (await there.keys.rotate(key.key_id, by="test")).text
     assert await here.lets_in(text)
     assert not await here.lets_in(former)
 
@@ -274,15 +274,27 @@ async def test_whoever_changes_a_key_is_named_as_far_as_there_is_room(here):
     """The subject of a token may be longer: the last who should fail for it is who revokes a key."""
     by = "token:sso/" + "s" * 255
     key, _ = await here.keys.create("ci", ["read"], by=by)
-    rotated, _ = await here.keys.rotate(key.key_id, by=by)
+    rotated = (await here.keys.rotate(key.key_id, by=by)).key
     revoked = await here.keys.revoke(key.key_id, by=by)
     assert [each.changed_by for each in (key, rotated, revoked)] == [by[:MAX_ACTOR]] * 3
 
 
 async def test_changes_at_the_same_time_are_all_made(here):
     key, _ = await here.keys.create("ci", ["read"], by="test")
-    texts = await asyncio.gather(*(here.keys.rotate(key.key_id, by="test") for _ in range(5)))
-    assert [await here.lets_in(text) for _, text in texts].count(True) == 1
+    done = await asyncio.gather(*(here.keys.rotate(key.key_id, by="test") for _ in range(5)))
+    assert [await here.lets_in(each.text) for each in done].count(True) == 1
+
+
+async def test_a_rotation_tells_of_the_overlap_that_it_ends(clock, here):
+    key, first = await here.keys.create("ci", ["read"], by="test")
+    hour = timedelta(hours=1)
+    second = await here.keys.rotate(key.key_id, overlap=hour, by="test")
+    assert (second.cut_short, await here.lets_in(first)) == (None, True)
+    third = await here.keys.rotate(key.key_id, overlap=hour, by="test")
+    assert third.cut_short == second.key.former_until
+    assert [await here.lets_in(text) for text in (first, second.text, third.text)] == [False, True, True]
+    clock.seconds = 3600.0
+    assert (await here.keys.rotate(key.key_id, by="test")).cut_short is None
 
 
 async def test_the_last_use_is_noted_beside_the_requests(backend, clock, here, monkeypatch):

@@ -61,6 +61,22 @@ def test_a_key_is_rotated_and_revoked(capsys):
     assert re.search(rf"{key.key_id} +ci +revoked +read", capsys.readouterr().out)
 
 
+def test_a_rotation_says_until_when_the_secrets_before_it_are_taken(capsys):
+    key = made(capsys)
+
+    def said(*arguments):
+        assert run(["keys", "rotate", key.key_id, *arguments]) == Exit.OK
+        return " ".join(line for line in capsys.readouterr().err.splitlines() if not line.startswith("{"))
+
+    plain = said()
+    assert "The former secret ends at once. Every running instance takes the new one within five seconds." in plain
+    until = r"until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+    assert re.search(rf"The former secret is taken {until}\. Every", said("--overlap", "3600"))
+    both = said("--overlap", "60")
+    assert re.search(rf"is taken {until}\. The one before it ends at once; it would have been taken {until}\.", both)
+    assert "The former secret ends at once. The one before it ends at once;" in said()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
