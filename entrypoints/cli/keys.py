@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])  # any command function
 T = TypeVar("T")
+_TO_THE_MINUTE = len("2026-11-30 10:23")
 _COLUMNS = ("key", "name", "state", "scopes", "expires", "last used", "made")
+_NARROWEST = {"name": 12, "scopes": 26, "expires": 10, "last used": 10, "made": 10}  # the longest scope, and a date
 
 
 def _place(function: F) -> F:
@@ -91,6 +93,8 @@ def create(
 def list_keys(config: Path | None, data_dir: str | None, *, as_json: bool) -> None:
     """List every key: what it may, whether it still does, when it was used last; of its secret, nothing.
 
+    Times are UTC. A narrow terminal gets neither when a key was made nor, where that is not enough, when it was used.
+
     \b
     Example: persistence keys list
     Exit:    0 listed, 1 the backend does not answer,
@@ -103,11 +107,15 @@ def list_keys(config: Path | None, data_dir: str | None, *, as_json: bool) -> No
     rows = [
         (
             *(key.key_id, key.name, key.state(now), " ".join(sorted(key.scopes)) or "-"),
-            *(_moment(at) for at in (key.expires_at, key.used_at, key.created_at)),
+            *(_moment(at)[:_TO_THE_MINUTE] for at in (key.expires_at, key.used_at, key.created_at)),
         )
         for key in found
     ]
-    return print_table(_COLUMNS, rows, texts=("name", "scopes")) if rows else say("There are no keys.")
+    if not rows:
+        return say("There are no keys.")
+    return print_table(
+        _COLUMNS, rows, texts=[*_NARROWEST], whole=True, narrowest=_NARROWEST, spare=("made", "last used", "expires")
+    )
 
 
 @keys.command()

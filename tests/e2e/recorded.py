@@ -43,7 +43,7 @@ REPLACED = (
     (re.compile(r"\b\d+(?:\.\d+)? s\b"), "<time> s"),
     (re.compile(r"\([\d,]+ records/s\)"), "(<rate> records/s)"),
     (re.compile(r"\b[a-z2-7]{16}\b"), "<key>"),
-    (re.compile(r"\b20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\b"), "<time>"),
+    (re.compile(r"\b20\d\d-\d\d-\d\d \d\d:\d\d(?::\d\d)?\b"), "<time>"),
     (re.compile(r"^\d\d:\d\d:\d\d (?=administrator_acted )", re.M), "<time> "),
     (re.compile(r'(?<= actor=").+(?=, by command"$)', re.M), "<user>"),
     # A demonstration is killed at a moment of its own. That it keeps what it promises is compared: both are one number.

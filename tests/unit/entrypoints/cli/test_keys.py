@@ -1,8 +1,11 @@
 """Keys on the command line: made where no service runs, and shown to one that does."""
 
+import io
 import json
 import re
 import sqlite3
+import sys
+from datetime import UTC, datetime
 
 import pytest
 
@@ -29,6 +32,54 @@ def made(capsys, *arguments):
 def listed(capsys):
     assert run(["keys", "list", "--json"]) == Exit.OK
     return {each["key_id"]: each for each in json.loads(capsys.readouterr().out)}
+
+
+class Terminal(io.StringIO):
+    """What a person sees of stdout."""
+
+    def isatty(self):
+        return True
+
+
+def shown(columns, monkeypatch):
+    """The words in each column of the list on a terminal of so many columns, by column and then by key."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    terminal = Terminal()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", terminal)
+        assert run(["keys", "list"]) == Exit.OK
+    head, *lines = re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue()).splitlines()
+    assert max(map(len, lines)) <= columns
+    names = re.findall(r"\w+(?: \w+)?", head)
+    begins = [head.index(name) for name in names]
+    rows = []
+    for line in lines:
+        cells = [line[begin:end].strip() for begin, end in zip(begins, [*begins[1:], None], strict=True)]
+        if cells[0]:
+            rows.append(cells)
+        else:  # goes on with what is above it
+            rows[-1] = [f"{above} {cell}".strip() for above, cell in zip(rows[-1], cells, strict=True)]
+    return {cells[1]: dict(zip(names, cells, strict=True)) for cells in rows}
+
+
+def test_a_narrow_terminal_gets_names_states_and_scopes_whole(capsys, monkeypatch, tmp_path):
+    several = ["pii", "read", "write", "write:translation_sessions"]
+    for name, *scopes in (["one", "admin"], ["two", "admin:users"], ["nightly import of tasks", *several]):
+        options = [word for scope in scopes for word in ("--scope", scope)]
+        assert run(["keys", "create", name, *options, "--expires-in", "30"]) == Exit.OK
+    used = datetime(2026, 11, 30, 10, 23, 49, tzinfo=UTC)
+    with sqlite3.connect(tmp_path / "data" / "persistence.db") as database:
+        database.execute("UPDATE api_keys SET used_at = ?", (int(used.timestamp()) * 1_000_000,))
+    for columns in (80, 100, 200):
+        rows = shown(columns, monkeypatch)
+        assert {name: row["scopes"] for name, row in rows.items()} == {
+            "one": "admin",
+            "two": "admin:users",
+            "nightly import of tasks": " ".join(several),
+        }
+        assert {row["state"] for row in rows.values()} == {"active"}
+        assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", row["expires"]) for row in rows.values())
+        assert {row.get("last used") for row in rows.values()} == {None if columns == 80 else "2026-11-30 10:23"}
 
 
 def test_a_first_key_is_made_where_nothing_was_before(capsys, tmp_path):
