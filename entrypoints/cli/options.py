@@ -107,7 +107,14 @@ def _url(_: click.Context, __: click.Parameter, value: str | None) -> str:
 
 
 def url_of(host: str, port: int, *, encrypted: bool = False) -> str:
-    """The address by which this machine reaches a listener."""
+    """The address by which this machine reaches a listener; with TLS by the name that certificates rather have."""
     scheme = "https" if encrypted else "http"
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  (compared, not bound)
+    loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host)  # noqa: S104  (compared, not bound)
+    reachable = host if loopback is None else "localhost" if encrypted else loopback
     return f"{scheme}://[{reachable}]:{port}" if ":" in reachable else f"{scheme}://{reachable}:{port}"
+
+
+def from_here(url: str) -> str:
+    """The address of a listener as this machine reaches it: nobody can connect to all addresses at once."""
+    parts = urlsplit(url)
+    return url_of(parts.hostname or "", parts.port or 0, encrypted=parts.scheme == "https")

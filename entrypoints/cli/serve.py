@@ -12,7 +12,7 @@ import click
 
 from entrypoints.cli.audit import audited
 from entrypoints.cli.failures import on_interrupt
-from entrypoints.cli.options import config_option, data_dir_option
+from entrypoints.cli.options import config_option, data_dir_option, from_here
 from entrypoints.cli.progress import waiting
 from entrypoints.cli.saying import give_up
 from entrypoints.cli.tables import print_table
@@ -109,7 +109,7 @@ def banner(settings: Settings, url: str, admin_url: str | None = None) -> str:
             "",
             f"  {head} is ready at {label(url, fg='cyan', underline=True)}",
             "",
-            f"  {label('docs', dim=True)}     {admin_url or url}/docs",
+            f"  {label('docs', dim=True)}     {from_here(admin_url or url)}/docs",
             f"  {label('data', dim=True)}     {settings.data_folder}",
             f"  {label('promise', dim=True)}  journaled: an answered batch survives kill -9 and power loss",
             *(
@@ -122,7 +122,7 @@ def banner(settings: Settings, url: str, admin_url: str | None = None) -> str:
                 if is_asking
                 else []
             ),
-            f"  {label('try', dim=True)}      curl -s {url}/api/v1/translation/sessions/batch \\",
+            f"  {label('try', dim=True)}      curl -sS {from_here(url)}/api/v1/translation/sessions/batch \\",
             *([f'             -H "X-API-Key: ${KEY_VARIABLE}" \\'] if is_asking else []),
             "             -H 'Content-Type: application/json' -d '{\"sessions\": [{",
             '               "session_id": "s1", "status": "pending",',

@@ -151,7 +151,7 @@ def test_a_server_that_is_away_is_another_code_than_one_that_cannot_be_used(tmp_
 
 def test_the_banner_names_the_place_the_promise_and_a_request():
     shown = banner(Settings(data_dir="/data"), "http://127.0.0.1:8080")
-    for word in ("http://127.0.0.1:8080", "/data", "journaled", "curl -s http://127.0.0.1:8080/api/v1/translation"):
+    for word in ("http://127.0.0.1:8080", "/data", "journaled", "curl -sS http://127.0.0.1:8080/api/v1/translation"):
         assert word in shown
 
 
@@ -165,6 +165,22 @@ def test_the_banner_says_where_the_documentation_is_when_operators_have_a_listen
     shown = banner(Settings(), "http://127.0.0.1:8080", "http://127.0.0.1:8081")
     assert "http://127.0.0.1:8081/docs" in shown
     assert "http://127.0.0.1:8080/docs" not in shown
+
+
+@pytest.mark.parametrize(
+    ("url", "reached"),
+    [
+        ("https://0.0.0.0:8443", "https://localhost:8443"),
+        ("https://[::]:8443", "https://localhost:8443"),
+        ("http://[::]:8080", "http://[::1]:8080"),
+        ("https://[fe80::1]:8443", "https://[fe80::1]:8443"),
+    ],
+)
+def test_the_request_of_the_banner_goes_where_this_machine_reaches_the_service(url, reached):
+    shown = banner(Settings(), url)
+    assert url in shown
+    assert f"curl -sS {reached}/api/v1" in shown
+    assert f"{reached}/docs" in shown
 
 
 def test_a_report_is_readable():
@@ -190,3 +206,8 @@ def test_a_report_is_readable():
 )
 def test_a_listener_is_reached_under_its_address(host, url):
     assert url_of(host, 80) == url
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_a_certificate_is_asked_for_by_the_name_of_this_machine(host):
+    assert url_of(host, 80, encrypted=True) == "https://localhost:80"
