@@ -155,6 +155,11 @@ class Settings(Section, frozen=True, kw_only=True):
         """Where API keys are kept."""
         return self.auth.backend or self._default_backend
 
+    @property
+    def keys_are_in_memory(self) -> bool:
+        """Whether no command reaches them, and a first one cannot be made."""
+        return self.keys_backend in self.backends and self.backends[self.keys_backend].type_name == "memory"
+
     def backend_of(self, collection: str) -> ConfiguredBackend:
         """The backend that a collection is kept in."""
         return self.backends[self.collection(collection).backend]

@@ -26,6 +26,8 @@ def look(settings: Settings) -> Outlook:
     if settings.auth.mode == "off":
         said = "nobody has to authenticate"
         return Outlook(f"{said}, and others reach the address", warning=True) if reached else Outlook(said)
+    if settings.keys_are_in_memory:
+        return Outlook(_without_first(settings), warning=True)
     try:
         keys = asyncio.run(_keys(settings))
     except BackendUnavailable as error:
@@ -36,6 +38,13 @@ def look(settings: Settings) -> Outlook:
     open_air = "; they travel unencrypted, unless TLS ends in front of the service" if bare else ""
     found = f"keys, in the backend {settings.keys_backend}: {active:,} of {len(keys):,} active" if keys else _FIRST
     return Outlook(found + open_air, warning=bare or not active)
+
+
+def _without_first(settings: Settings) -> str:
+    """Who asks for keys must have one to begin with, and what is in memory begins with none."""
+    others = ", but by who has a token" if settings.auth.issuers else ""
+    kept = f"in the backend {settings.keys_backend}, which is in memory"
+    return f"the first key cannot be made {kept}{others}; name another `auth.backend`"
 
 
 def look_at_issuers(settings: Settings) -> Outlook:

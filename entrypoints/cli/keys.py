@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import msgspec
 
-from domain.errors import InvalidParameter
+from domain.errors import InvalidParameter, KeyNotFound
 from entrypoints.cli.asking import json_option, print_json
 from entrypoints.cli.audit import audited, whose
 from entrypoints.cli.failures import CommandFailed, Exit
@@ -19,6 +19,7 @@ from entrypoints.cli.options import config_option, data_dir_option
 from entrypoints.cli.saying import say
 from entrypoints.cli.tables import print_table
 from entrypoints.settings import Settings, load_settings
+from ports.backend_type import BackendContext
 
 if TYPE_CHECKING:
     from domain.model.api_keys import ApiKey, KeyText
@@ -100,7 +101,8 @@ def list_keys(config: Path | None, data_dir: str | None, *, as_json: bool) -> No
     Exit:    0 listed, 1 the backend does not answer,
              78 the configuration is no good
     """
-    found = _run(load_settings(config, flags={"data_dir": data_dir}), lambda held: held.all())
+    settings = load_settings(config, flags={"data_dir": data_dir})
+    found = _run(settings, lambda held: held.all())
     now = datetime.now(UTC)
     if as_json:
         return print_json(msgspec.json.encode([_shown(key, now) for key in found]))
@@ -112,7 +114,7 @@ def list_keys(config: Path | None, data_dir: str | None, *, as_json: bool) -> No
         for key in found
     ]
     if not rows:
-        return say("There are no keys.")
+        return say(f"There are no keys in {where(settings)}.")
     return print_table(
         _COLUMNS, rows, texts=[*_NARROWEST], whole=True, narrowest=_NARROWEST, spare=("made", "last used", "expires")
     )
@@ -132,7 +134,7 @@ def revoke(key_id: str, config: Path | None, data_dir: str | None) -> None:
     settings = load_settings(config, flags={"data_dir": data_dir})
     with audited("keys.revoke", key_id, settings):
         _run(settings, lambda held: held.revoke(key_id, by=whose()))
-    say(f"Revoked {key_id}; every instance refuses it within five seconds.")
+    say(f"Revoked {key_id}, in {where(settings)}; every instance refuses it within five seconds.")
 
 
 @keys.command()
@@ -171,20 +173,34 @@ def _run(settings: Settings, act: Callable[[ApiKeys], Awaitable[T]]) -> T:
     from entrypoints.credentials import Credentials
     from entrypoints.process import migrate
 
-    kept = settings.backends[settings.keys_backend]
-    if kept.type_name == "memory":
-        raise CommandFailed("Keys in memory are the running service's: POST /api/v1/system/keys.", Exit.INCOMPLETE)
-    if kept.type.alone:  # an embedded database, which every start makes and brings forward too
+    if settings.keys_are_in_memory:
+        raise CommandFailed(
+            "Keys in memory are the running service's: POST /api/v1/system/keys, or name another `auth.backend`.",
+            Exit.INCOMPLETE,
+        )
+    if settings.backends[
+        settings.keys_backend
+    ].type.alone:  # an embedded database, which every start makes and brings forward too
         asyncio.run(migrate(settings, [settings.keys_backend]))
     credentials = Credentials(settings, lambda _: None, SystemIds(), SystemClock())
 
     async def run() -> T:
         try:
             return await act(credentials.keys)
+        except KeyNotFound as error:
+            raise KeyNotFound(f"{error.detail} Here they are kept in {where(settings)}.") from error
         finally:
             await credentials.close()
 
     return asyncio.run(run())
+
+
+def where(settings: Settings) -> str:
+    """Where keys are kept: who stands in another folder than the service changes those of another file."""
+    name = settings.keys_backend
+    file = getattr(settings.backends[name].settings, "path", "") if settings.backends[name].type.alone else ""
+    here = BackendContext(name=name, data_folder=settings.data_folder, collections=())
+    return f"{name} ({here.path(file)})" if file else name
 
 
 def _print_text(settings: Settings, key: ApiKey, text: KeyText, done: str, *, as_json: bool) -> None:
@@ -195,7 +211,8 @@ def _print_text(settings: Settings, key: ApiKey, text: KeyText, done: str, *, as
         click.echo(str(text))
     scopes = ", ".join(sorted(key.scopes)) or "no scope"
     until = f", until {_moment(key.expires_at)} UTC" if key.expires_at else ""
-    say(f"{done} {key.key_id} for {key.name}: {scopes}{until}. Keep it now; it is never shown again.")
+    kept = where(settings)
+    say(f"{done} {key.key_id} for {key.name}: {scopes}{until}, in {kept}. Keep it now; it is never shown again.")
     if settings.auth.mode == "off":
         say('Nobody is asked for it yet: auth.mode is "off".')
 

@@ -117,11 +117,7 @@ def banner(settings: Settings, url: str, admin_url: str | None = None) -> str:
                 if settings.shared_partitions
                 else []
             ),
-            *(
-                [f"  {label('callers', dim=True)}  show a key; `persistence keys create` makes one"]
-                if is_asking
-                else []
-            ),
+            *([f"  {label('callers', dim=True)}  {_credential(settings)}"] if is_asking else []),
             f"  {label('try', dim=True)}      curl -sS {from_here(url)}/api/v1/translation/sessions/batch \\",
             *([f'             -H "X-API-Key: ${KEY_VARIABLE}" \\'] if is_asking else []),
             "             -H 'Content-Type: application/json' -d '{\"sessions\": [{",
@@ -131,3 +127,12 @@ def banner(settings: Settings, url: str, admin_url: str | None = None) -> str:
             "",
         )
     )
+
+
+def _credential(settings: Settings) -> str:
+    """What callers show, and how they come by it."""
+    if not settings.keys_are_in_memory:
+        return "show a key; `persistence keys create` makes one"
+    if settings.auth.issuers:
+        return "show a token"
+    return "have no key, and none can be made in memory; name another `auth.backend`"

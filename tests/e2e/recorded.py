@@ -21,6 +21,7 @@ from tests.architecture.markdown import fences
 from tests.e2e.service import REPOSITORY, Service, environment
 
 ADDRESS = "127.0.0.1:8080"  # what a document says; a trial has an address of its own
+FOLDER = "/srv/persistence"  # likewise, of the clone
 WIDTH = 104  # of recorded JSON: what code hosts show without a scroll bar
 _SECONDS = 120
 
@@ -135,7 +136,8 @@ class Shell:
             check=False,
         )
         self._code = ended.returncode
-        said = "" if text.startswith("make ") else ended.stdout.replace(self._address, ADDRESS).strip("\n")
+        said = "" if text.startswith("make ") else ended.stdout.replace(self._address, ADDRESS)
+        said = said.replace(str(self._folder), FOLDER).strip("\n")
         return Answer(said, ended.returncode)
 
 

@@ -11,7 +11,7 @@ from entrypoints.cli.options import url_of
 from entrypoints.cli.serve import banner
 from entrypoints.cli.tables import report_lines
 from entrypoints.sections import AuthSettings
-from entrypoints.settings import Settings
+from entrypoints.settings import Settings, load_settings
 from entrypoints.version import VERSION
 
 
@@ -159,6 +159,13 @@ def test_where_keys_are_asked_for_the_request_of_the_banner_shows_one():
     asking = Settings(auth=AuthSettings(mode="keys"))
     assert '-H "X-API-Key: $PERSISTENCE_API_KEY"' in banner(asking, "http://127.0.0.1:8080")
     assert "X-API-Key" not in banner(Settings(), "http://127.0.0.1:8080")
+
+
+def test_the_banner_advises_no_key_that_cannot_be_made(monkeypatch):
+    monkeypatch.setenv("PERSISTENCE__AUTH__MODE", "keys")
+    assert "`persistence keys create` makes one" in banner(load_settings(), "http://127.0.0.1:8080")
+    monkeypatch.setenv("PERSISTENCE__BACKENDS__MAIN__TYPE", "memory")
+    assert "none can be made in memory; name another `auth.backend`" in banner(load_settings(), "http://127.0.0.1:8080")
 
 
 def test_the_banner_says_where_the_documentation_is_when_operators_have_a_listener():

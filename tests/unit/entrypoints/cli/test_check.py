@@ -249,6 +249,15 @@ def test_who_would_be_let_in_is_said(tmp_path, monkeypatch, capsys):
     assert verdicts(capsys)[1]["callers"]["verdict"] == "ok"
 
 
+def test_a_first_key_that_cannot_be_made_is_not_advised(tmp_path, monkeypatch, capsys):
+    (tmp_path / "persistence.toml").write_text('[auth]\nmode = "keys"\n[backends.main]\ntype = "memory"\n')
+    found = verdicts(capsys)[1]["callers"]
+    assert found["verdict"] == "warning"
+    assert found["detail"] == (
+        "the first key cannot be made in the backend main, which is in memory; name another `auth.backend`"
+    )
+
+
 def test_a_collector_of_traces_that_does_not_answer_is_a_warning(monkeypatch, capsys):
     monkeypatch.setenv("PERSISTENCE__TRACING__ENDPOINT", "http://127.0.0.1:9")
     code, found = verdicts(capsys)

@@ -12,7 +12,8 @@ import pytest
 from domain.model.api_keys import key_text
 from entrypoints.cli.app import run
 from entrypoints.cli.failures import Exit
-from entrypoints.settings import KEY_VARIABLE, environment_of_workers
+from entrypoints.cli.keys import where
+from entrypoints.settings import KEY_VARIABLE, environment_of_workers, load_settings
 
 STATS = "/api/v1/system/stats"
 KEY = "ps_" + "a" * 16 + "." + "x" * 43
@@ -99,6 +100,23 @@ def test_only_the_key_goes_to_stdout(capsys):
     assert out.strip() not in err
 
 
+def test_commands_say_where_the_keys_are_that_they_change(capsys, tmp_path):
+    def said(*arguments):
+        run(["keys", *arguments])
+        return capsys.readouterr()
+
+    here = f"main ({tmp_path / 'data' / 'persistence.db'})"
+    assert f"There are no keys in {here}." in said("list")[1]
+    out, err = said("create", "ci", "--scope", "read", "--scope", "write:users")
+    assert f"for ci: read, write:users, in {here}. Keep it now" in err
+    key_id = key_text(out.strip()).key_id
+    assert f", in {here}. Keep it now" in said("rotate", key_id)[1]
+    assert f"There is no key 'none'. Here they are kept in {here}." in said("revoke", "none")[1]
+    assert f"Revoked {key_id}, in {here};" in said("revoke", key_id)[1]
+    (tmp_path / "persistence.toml").write_text('[backends.far]\ntype = "mysql"\ndsn = "mysql://u:secret@127.0.0.1/d"\n')
+    assert where(load_settings()) == "far"
+
+
 def test_a_key_is_rotated_and_revoked(capsys):
     key = made(capsys, "--scope", "read")
     assert run(["keys", "rotate", key.key_id, "--overlap", "60"]) == Exit.OK
@@ -164,7 +182,7 @@ def test_what_is_done_to_keys_leaves_the_line_that_a_service_leaves(capsys, monk
 def test_keys_in_memory_are_the_services_own(capsys, tmp_path):
     (tmp_path / "persistence.toml").write_text('[backends.main]\ntype = "memory"\n')
     assert run(["keys", "create", "ci"]) == Exit.INCOMPLETE
-    assert "POST /api/v1/system/keys" in capsys.readouterr().err
+    assert "POST /api/v1/system/keys, or name another `auth.backend`." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("way", ["file", "variable"])
