@@ -15,6 +15,7 @@ _LEVELS = {"debug": _DIM, "warning": _YELLOW, "error": _RED, "critical": _RED}
 _STATUSES = {"4": _YELLOW, "5": _RED}
 _FAILED = 400  # from here on a status tells of a problem
 _LEAST_COLUMNS = 40
+_PRINCIPAL = 32  # characters: a key's id whole, and of a token's subject the beginning
 
 Word = tuple[str, str]  # what is never cut, and its colour ("" is none)
 
@@ -74,6 +75,8 @@ def _served(line: Mapping[str, Any], meta: Mapping[str, Any]) -> Iterator[Word]:
     if meta["error"] or meta["status"] >= _FAILED:
         yield meta["error"] or "failed", _STATUSES.get(status[0], "")
         yield f"request_id={line['request_id']}", _DIM
+    if meta["principal"]:
+        yield _beginning(meta["principal"]), _DIM
     if line["user_id"]:
         yield f"user_id={line['user_id']}", _DIM
 
@@ -92,6 +95,10 @@ def _event(line: Mapping[str, Any], meta: Mapping[str, Any]) -> Iterator[Word]:
         if value is not None:
             for place, word in enumerate(_shown(value).split(" ")):
                 yield (word if place else f"{key}={word}"), ""
+
+
+def _beginning(principal: str) -> str:
+    return principal if len(principal) <= _PRINCIPAL else f"{principal[: _PRINCIPAL - 3]}..."
 
 
 def _shown(value: object) -> str:

@@ -50,6 +50,14 @@ def on_a_terminal(columns, *observations):
             msgspec.structs.replace(SERVED, endpoint="/s/{session_id}", session_id="s1", user_id="u"),
             "16:30:00 GET    200  250.0 ms /s/s1 user_id=u",
         ),
+        (
+            msgspec.structs.replace(SERVED, principal="key:k3yxbmxy4zq2mfrw"),
+            "16:30:00 GET    200  250.0 ms /api/v1/x/{id} key:k3yxbmxy4zq2mfrw",
+        ),
+        (
+            msgspec.structs.replace(SERVED, principal="token:sso/" + "s" * 90),
+            "16:30:00 GET    200  250.0 ms /api/v1/x/{id} token:sso/sssssssssssssssssss...",
+        ),
         (ServiceStarted(url="http://x", instance=7), "16:30:00 service_started url=http://x"),
         (
             LogReplayed(collection="c", records=0, seconds=6.5e-05),
@@ -68,6 +76,11 @@ def test_a_line_says_what_matters_in_the_order_in_which_a_person_asks(observatio
 
 def test_an_answer_to_what_has_no_address_is_a_line_too():
     assert lines_of(msgspec.structs.replace(SERVED, endpoint=None, status=400))[0].endswith("- failed request_id=r-1")
+
+
+def test_who_asked_is_dim():
+    asked = msgspec.structs.replace(SERVED, principal="key:k3yxbmxy4zq2mfrw")
+    assert on_a_terminal(120, asked)[0].endswith("\x1b[2mkey:k3yxbmxy4zq2mfrw\x1b[0m")
 
 
 def test_a_terminal_gets_colours_and_lines_that_fit_it():
