@@ -8,10 +8,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jwt
-from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
-from adapters.jwt.key_set import KeySet
+from adapters.jwt.key_set import KeySet, PublicKey
 from adapters.jwt.settings import IssuerSettings
 from domain.errors import Unauthenticated
 from domain.model.access import Principal, PrincipalKind
@@ -57,7 +56,7 @@ class Issuer:
             raise Unauthenticated from error
         return claims
 
-    async def _key(self, key_id: object) -> PyJWK | bytes:
+    async def _key(self, key_id: object) -> PublicKey | bytes:
         if self.settings.secret is not None:
             return self.settings.secret.reveal().encode()
         assert self.keys is not None  # noqa: S101  # there is either a secret or a set of keys

@@ -13,6 +13,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
 from jwt import PyJWK, PyJWKSet
+from jwt.algorithms import AllowedPublicKeys
 from jwt.exceptions import PyJWTError
 
 from adapters.jwt.settings import IssuerSettings
@@ -27,6 +28,8 @@ REST_SECONDS = 10.0  # between two readings, however many unknown keys are named
 FETCH_SECONDS = 5.0
 MAX_BYTES = 1024 * 1024
 
+PublicKey = PyJWK | AllowedPublicKeys
+
 
 class KeySet:
     """The keys by their ids.
@@ -39,7 +42,7 @@ class KeySet:
         self._settings = settings
         self._observer = observer
         self._clock = clock
-        self._keys: Mapping[str | None, PyJWK] = {}
+        self._keys: Mapping[str | None, PublicKey] = {}
         self._read_at = self._tried_at = -inf
         self._is_lost = False
         self._tls: ssl.SSLContext | None = None  # known when it is opened
@@ -62,13 +65,14 @@ class KeySet:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
 
-    async def key(self, key_id: str | None) -> PyJWK:
+    async def key(self, key_id: str | None) -> PublicKey:
         """The key of this id; without one, the only one. Raises Unauthenticated, KeysUnreachable."""
         found, now = self._found(key_id), self._clock.monotonic()
-        is_old = now - self._read_at > FRESH_SECONDS["url" if self._settings.jwks_url else "file"]
-        if (found is None or is_old) and now - self._tried_at > REST_SECONDS:
+        age, fresh = now - self._read_at, FRESH_SECONDS["url" if self._settings.jwks_url else "file"]
+        if (found is None or age > fresh) and now - self._tried_at > REST_SECONDS:
             self._begin()
-        if found is None and self._reading is not None:
+        is_stale = age > 2 * fresh and not self._is_lost  # nobody has asked for long: its issuer may have withdrawn it
+        if (found is None or is_stale) and self._reading is not None:
             await asyncio.wait([self._reading])  # one reading for all who wait
             found = self._found(key_id)
         if found is not None:
@@ -77,7 +81,7 @@ class KeySet:
             raise KeysUnreachable(f"The keys of the issuer {self._name!r} could not be read yet.", retry_after=1.0)
         raise Unauthenticated
 
-    def _found(self, key_id: str | None) -> PyJWK | None:
+    def _found(self, key_id: str | None) -> PublicKey | None:
         if key_id is None and len(self._keys) == 1:
             return next(iter(self._keys.values()))
         return self._keys.get(key_id)
@@ -101,13 +105,16 @@ class KeySet:
         self._tried_at = self._clock.monotonic()
         try:
             text = await in_thread(self._text)
-            found = PyJWKSet.from_dict(json.loads(text)).keys
+            said = json.loads(text)
+            found = PyJWKSet.from_dict(said).keys
+            bound = {each.get("kid") for each in said["keys"] if each.get("alg")}
         except (OSError, HTTPException, URLError) as error:
             reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
             raise _NoKeys(f"{self._place} cannot be read: {reason}") from error
         except (ValueError, RecursionError, AttributeError, TypeError, PyJWTError) as error:
             raise _NoKeys(f"{self._place} is no set of keys (JWKS)") from error
-        wanted = {key.key_id: key for key in found if key.key_type == self._settings.key_type and _signs(key)}
+        fitting = (key for key in found if key.key_type == self._settings.key_type and _signs(key))
+        wanted = {key.key_id: key if key.key_id in bound else _unbound(key) for key in fitting}
         if not wanted:
             raise _NoKeys(f"{self._place} holds no key of the type {self._settings.key_type}")
         self._keys, self._read_at = wanted, self._tried_at
@@ -142,6 +149,11 @@ class _NoRedirect(HTTPRedirectHandler):
 
     def redirect_request(self, *_: object) -> None:
         return None
+
+
+def _unbound(key: PyJWK) -> PublicKey:
+    """A key that its set binds to no algorithm: of RSA, any of the family, where the library takes it for RS256."""
+    return key.key if key.key_type == "RSA" else key
 
 
 def _signs(key: PyJWK) -> bool:

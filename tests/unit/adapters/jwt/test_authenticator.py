@@ -179,6 +179,45 @@ async def test_tokens_of_a_shared_secret_and_scopes_with_a_prefix():
         await door.principal(token("t" * 64, "HS256"))
 
 
+@pytest.mark.parametrize("algorithm", ["RS256", "RS384", "RS512", "PS256"])
+@pytest.mark.parametrize("bound", ["", "RS256"])
+async def test_an_rsa_key_serves_the_algorithms_of_the_issuer_unless_its_set_binds_it(
+    tmp_path: Path, algorithm: str, bound: str
+):
+    keep(tmp_path / "keys.json", shown(RSA, **({"alg": bound} if bound else {})))
+    settings = IssuerSettings(
+        issuer=ISSUER, audience=AUDIENCE, algorithms=(algorithm,), jwks_file=str(tmp_path / "keys.json")
+    )
+    door = JwtAuthenticator({"login": settings}, lambda _: None, SystemClock())
+    await door.open()
+    if bound in ("", algorithm):
+        assert (await door.principal(token(RSA, algorithm))).id == "login/ann"
+    else:
+        with pytest.raises(Unauthenticated):
+            await door.principal(token(RSA, algorithm))
+    with pytest.raises(Unauthenticated):
+        await door.principal(token(STRANGE, algorithm))
+
+
+async def test_a_key_that_was_withdrawn_long_ago_is_not_believed_once_more(file: Path, monkeypatch):
+    clock = SystemClock()
+    settings = IssuerSettings(issuer=ISSUER, audience=AUDIENCE, jwks_file=str(file))
+    door = JwtAuthenticator({"login": settings}, lambda _: None, clock)
+    await door.open()
+    begun = clock.monotonic()
+    assert (await door.principal(token())).id == "login/ann"
+    keep(file, shown(STRANGE))
+    monkeypatch.setattr(clock, "monotonic", lambda: begun + 86_400)
+    with pytest.raises(Unauthenticated):
+        await door.principal(token())
+    assert (await door.principal(token(STRANGE))).id == "login/ann"
+    keep(file)  # whoever has no keys to show locks nobody out, however long that lasts
+    monkeypatch.setattr(clock, "monotonic", lambda: begun + 2 * 86_400)
+    for _ in range(2):
+        assert (await door.principal(token(STRANGE))).id == "login/ann"
+    await door.close()
+
+
 async def test_a_file_of_keys_that_is_renewed_is_read_again(file: Path, door: JwtAuthenticator, monkeypatch):
     monkeypatch.setattr("adapters.jwt.key_set.REST_SECONDS", 0.0)
     keep(file, shown(STRANGE, "new"))
@@ -245,7 +284,7 @@ async def test_keys_at_an_address_are_read_once_and_for_an_unknown_id_again_but_
     assert provider.asked == 2
     await provider.stop()
     keys._tried_at = keys._read_at = clock.monotonic() - 601
-    assert (await keys.key("one")).key_id == "one"  # an issuer that is away locks nobody out
+    assert await keys.key("one")  # an issuer that is away locks nobody out
     assert keys._reading is not None
     await keys._reading
     assert [type(each) for each in seen] == [IssuerLost]
@@ -293,3 +332,9 @@ async def test_an_issuer_that_was_never_reached_is_no_reason_to_refuse_for_good_
 def test_an_issuer_that_would_let_others_in_is_refused(changes: dict[str, Any], sentence: str):
     with pytest.raises(ValueError, match=sentence):
         IssuerSettings(**({"issuer": ISSUER, "audience": AUDIENCE, "jwks_file": "keys.json"} | changes))
+
+
+@pytest.mark.parametrize("host", ["localhost.evil.example", "127.0.0.1.evil.example", "127.0.0.10"])
+def test_keys_in_clear_text_come_from_this_machine_alone(host: str):
+    with pytest.raises(ValueError, match="https"):
+        IssuerSettings(issuer=ISSUER, audience=AUDIENCE, jwks_url=f"http://{host}/keys")
