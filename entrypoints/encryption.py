@@ -55,6 +55,8 @@ class Encryption:
         before = self._keyring.ids if self._keyring else ()
         for gone in sorted({*before} - {*(ready.keys if ready else ())}):
             self._check_unused(gone)
+        if self._serving is not None and ready is not None:
+            _check_same(self._serving, ready)
         self._ready = ready
 
     def _check_unused(self, gone: str) -> None:
@@ -109,6 +111,19 @@ class Encryption:
             yield
         finally:
             await ended(task)
+
+
+def _check_same(before: Keys, now: Keys) -> None:
+    """What has a name keeps its key: what is encrypted says under which name. Raises InvalidConfiguration."""
+    if now.index != before.index:
+        raise InvalidConfiguration(
+            "keyring.index_key: it is another one than before; give that back, since equal values are found by it."
+        )
+    for key_id in sorted(before.keys.keys() & now.keys.keys()):
+        if now.keys[key_id] != before.keys[key_id]:
+            raise InvalidConfiguration(
+                f"keyring: {key_id!r} is another key than before; give that back, and the other one an id of its own."
+            )
 
 
 def read_keys(settings: Settings) -> Keys | None:
