@@ -193,8 +193,8 @@ class Rewrapping:
         """One pass. Raises AbilityMissing, FlushIncomplete, BackendError."""
         found = Pass()
         dumping = self._registry.ability(collection, Dumping)
+        self.passes[collection.name] = found  # from here on: what is asked for while it settles is another pass's
         await self._settle(collection)
-        self.passes[collection.name] = found
         async for portion in dumping.dump(collection):
             for begin in range(0, len(portion), PORTION):
                 await self._portion(collection, portion[begin : begin + PORTION], found)
@@ -269,7 +269,7 @@ class Rewrapping:
         except PersistenceError as error:
             self._observer(RewrapFailed(collection="dead_letters", error=error.code, detail=error.detail))
             return
-        self.letters, self._knows_letters = found, True
+        self.letters, self._knows_letters = found, not self._wanted.is_set()
 
     async def _portion(self, collection: Collection, portion: Sequence[Record], found: Pass) -> None:
         """Each portion is followed by a rest: for those who write the same ones, and for those who ask meanwhile."""

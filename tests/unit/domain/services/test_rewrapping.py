@@ -3,6 +3,7 @@
 import asyncio
 import os
 from itertools import count
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -15,6 +16,7 @@ from domain.model.observations import DecryptionRefused, RecordsRewrapped, Rewra
 from domain.model.sealed import is_sealed, parsed
 from domain.model.translation import TASKS
 from domain.model.users import USERS
+from domain.services.ending import ended
 from domain.services.rewrapping import Pass, Rewrapping
 from domain.services.sealing import PLAIN, Sealing
 from tests.unit.domain.services.house import House, Minimal, task
@@ -303,3 +305,50 @@ def refusing(write):
         return await write(collection, records, **options)
 
     return refuse
+
+
+async def test_letters_that_were_looked_at_before_do_not_count():
+    house = Rewrapped()
+    async with house.running():
+        rewrapping, find, turns, looks = house.rewrapping, house.dead_letters.find, asyncio.Semaphore(1), []
+
+        async def slow(*asked, **more):
+            looks.append(asked)
+            page = await find(*asked, **more)
+            await turns.acquire()
+            return page
+
+        rewrapping._letters = SimpleNamespace(find=slow)
+        running = asyncio.create_task(rewrapping.run())
+        await until(lambda: rewrapping.is_finished)
+        rewrapping.again()
+        await until(lambda: len(looks) == 2)
+        assert not rewrapping.is_finished
+        rewrapping.again()
+        turns.release()
+        await until(lambda: len(looks) == 3)
+        assert not rewrapping.is_finished
+        turns.release()
+        await until(lambda: rewrapping.is_finished)
+        await ended(running)
+
+
+async def test_a_pass_waits_for_what_was_acknowledged_and_is_none_of_what_is_asked_for_meanwhile():
+    house = Rewrapped()
+    async with house.running():
+        settle, go_on, settling = house.rewrapping._settle, asyncio.Event(), asyncio.Event()
+
+        async def slow(collection):
+            settling.set()
+            await go_on.wait()
+            await settle(collection)
+
+        house.rewrapping._settle = slow
+        await house.post(task("a"))
+        sweep = asyncio.create_task(house.rewrapping.sweep(TASKS))
+        await until(settling.is_set)
+        house.turn("k2")
+        house.rewrapping.again()
+        go_on.set()
+        assert (await sweep).values["k1"] == 1
+        assert not house.rewrapping.passes
