@@ -253,6 +253,67 @@ async def test_a_look_up_that_began_before_a_change_is_not_believed(backend, her
     assert not await here.lets_in(text)
 
 
+async def test_what_was_read_before_a_change_is_not_believed_after_it(backend, here):
+    key, text = await here.keys.create("ci", ["read"], by="test")
+    early, answers = await asked_early(backend, here, text)
+    await here.keys.revoke(key.key_id, by="test")
+    answers.set()
+    await early
+    assert not await here.lets_in(text)
+
+
+async def test_what_is_read_is_as_old_as_its_question(backend, clock, here):
+    there = Instance(backend, clock)
+    key, text = await there.keys.create("ci", ["read"], by="test")
+    early, answers = await asked_early(backend, here, text)
+    await there.keys.revoke(key.key_id, by="test")
+    clock.seconds = FRESH_SECONDS - 0.1
+    answers.set()
+    await early
+    clock.seconds = FRESH_SECONDS
+    assert not await here.lets_in(text)
+
+
+async def asked_early(backend, instance, text):
+    """A look-up whose answer is on its way, and what lets it arrive."""
+    real, read, answers = backend.read, asyncio.Event(), asyncio.Event()
+
+    async def slow(collection, key_id):
+        found = await real(collection, key_id)
+        read.set()
+        await answers.wait()
+        return found
+
+    backend.read = slow
+    early = asyncio.create_task(instance.lets_in(text))
+    await read.wait()
+    del backend.read
+    return early, answers
+
+
+async def test_a_former_secret_ends_with_its_overlap(clock, here):
+    key, former = await here.keys.create("ci", ["read"], by="test")
+    _, second = await here.keys.rotate(key.key_id, overlap=timedelta(seconds=60), by="test")
+    clock.seconds = 59.0
+    assert [await here.lets_in(text) for text in (former, second)] == [True, True]
+    clock.seconds = 60.0
+    assert [await here.lets_in(text) for text in (former, second)] == [False, True]
+
+
+async def test_a_rotation_at_once_ends_every_former_secret(here):
+    key, first = await here.keys.create("ci", ["read"], by="test")
+    _, second = await here.keys.rotate(key.key_id, overlap=timedelta(days=1), by="test")
+    _, third = await here.keys.rotate(key.key_id, by="test")
+    assert [await here.lets_in(text) for text in (first, second, third)] == [False, False, True]
+
+
+async def test_guesses_do_not_fill_the_memory(here, monkeypatch):
+    monkeypatch.setattr(key_authenticator, "MAX_KEYS", 3)
+    for letter in "abcdefgh":
+        assert not await here.lets_in(f"ps_{letter * 16}.{'x' * 43}")
+    assert len(here.door._strangers) == 3
+
+
 async def test_no_change_brings_a_revoked_key_back(backend, clock, here):
     """Every change names the state that it builds on, so that one which read before the revocation is in vain."""
     key, _ = await here.keys.create("ci", ["read"], by="test")
