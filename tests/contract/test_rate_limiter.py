@@ -104,3 +104,10 @@ async def test_a_redis_that_is_cut_off_silent_or_away_is_unavailable_in_time(red
         with pytest.raises(Unavailable):
             await away.hit(quota, "ann")
         await away.close()
+
+
+async def test_addresses_without_end_do_not_fill_the_memory():
+    limiter = MemoryRateLimiter(lambda: 0.0, max_names=3)
+    for number in range(10):
+        await limiter.hit(Quota("address", 5), f"10.0.0.{number}")
+    assert len(limiter._moments) == 3

@@ -221,3 +221,8 @@ async def test_one_caller_does_not_hold_all_the_memory_for_bodies() -> None:
     assert bodies.in_flight == 0
     async with running(bodies=bodies) as service:
         assert (await service.send(f"{TASKS}/batch", body))[0] == 422
+
+
+async def test_a_key_in_the_address_counts_like_a_guess(metered: Running) -> None:
+    seen = [(await metered.get(f"{TASKS}?api_key=x"))[0] for _ in range(6)]
+    assert seen == [400] * 5 + [429]

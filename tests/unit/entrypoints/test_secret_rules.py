@@ -71,3 +71,16 @@ def test_a_name_is_no_secret_whoever_knows_it(tmp_path: Path, mode: int):
     text = f'{ASKING}[search]\ntype = "opensearch"\nurl = "https://search.example:9200"\nuser = "admin"\n'
     settings = load(tmp_path, text, mode, {"PERSISTENCE__SEARCH__PASSWORD": SOUND})
     assert settings.search.user is not None
+
+
+def test_keys_of_encrypted_fields_are_for_nobody_else_whoever_is_let_in(tmp_path: Path):
+    key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+    text = f'[keyring]\nactive = "k1"\nindex_key = "{key}"\nkeys = {{ k1 = "{key}" }}\n'
+    with pytest.raises(InvalidConfiguration, match=r"keyring\.(keys\.k1|index_key): .* is open to others"):
+        load(tmp_path, text, 0o644)
+    assert load(tmp_path, text).auth.mode == "off"
+
+
+def test_a_secret_that_everybody_knows_is_known_however_an_address_spells_it(tmp_path: Path):
+    with pytest.raises(InvalidConfiguration, match=r"cache\.url: everybody knows"):
+        load(tmp_path, ASKING + '[cache]\nurl = "redis://:chang%65me@cache.example"\n')

@@ -42,3 +42,9 @@ def test_a_scope_that_means_nothing_is_refused_by_name(scope):
 
 def test_scopes_that_mean_something_are_taken():
     assert checked_scopes(["read:users", "admin", "admin"], NAMES) == {"read:users", "admin"}
+
+
+def test_a_scope_that_begins_like_a_right_is_none():
+    reader = caller("readonly", "reader:users")
+    assert not reader.may_some(Right.READ)
+    assert not reader.may(Right.READ, "users")

@@ -371,6 +371,23 @@ async def test_the_last_use_is_noted_beside_the_requests(backend, clock, here, m
     assert await here.lets_in(text)
 
 
+async def test_the_last_use_is_noted_again_after_an_outage(backend, clock, here, monkeypatch):
+    key, text = await here.keys.create("ci", ["read"], by="test")
+    await here.lets_in(text)
+    monkeypatch.setattr(key_authenticator, "USES_SECONDS", 0.001)
+    backend.changed.clear()
+    backend.away, before = True, backend.reads
+    noting = asyncio.create_task(here.door.note_uses(here.keys))
+    async with asyncio.timeout(10):
+        while backend.reads == before:  # noqa: ASYNC110  # nobody tells of a note that fails
+            await asyncio.sleep(0.001)
+        backend.away = False
+        await here.lets_in(text)
+        await backend.changed.wait()
+    await ended(noting)
+    assert from_record(await backend.read(API_KEYS, key.key_id)).used_at == clock.now()
+
+
 async def test_a_backend_without_conditional_writes_keeps_no_keys(clock):
     class Plain:
         """The universal five, as far as they are needed."""
