@@ -293,7 +293,7 @@ async def asked_early(backend, instance, text):
 
 async def test_a_former_secret_ends_with_its_overlap(clock, here):
     key, former = await here.keys.create("ci", ["read"], by="test")
-    _, second = await here.keys.rotate(key.key_id, overlap=timedelta(seconds=60), by="test")
+    second = (await here.keys.rotate(key.key_id, overlap=timedelta(seconds=60), by="test")).text
     clock.seconds = 59.0
     assert [await here.lets_in(text) for text in (former, second)] == [True, True]
     clock.seconds = 60.0
@@ -302,8 +302,8 @@ async def test_a_former_secret_ends_with_its_overlap(clock, here):
 
 async def test_a_rotation_at_once_ends_every_former_secret(here):
     key, first = await here.keys.create("ci", ["read"], by="test")
-    _, second = await here.keys.rotate(key.key_id, overlap=timedelta(days=1), by="test")
-    _, third = await here.keys.rotate(key.key_id, by="test")
+    second = (await here.keys.rotate(key.key_id, overlap=timedelta(days=1), by="test")).text
+    third = (await here.keys.rotate(key.key_id, by="test")).text
     assert [await here.lets_in(text) for text in (first, second, third)] == [False, False, True]
 
 
