@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -43,6 +44,7 @@ class Pass(msgspec.Struct, kw_only=True):
     rewritten: int = 0  # records
     unreadable: int = 0  # records
     finished: bool = False
+    finished_at: datetime | None = None  # aware, UTC
     trouble: str = ""  # why it ended early, or could not do all
 
     @property
@@ -67,6 +69,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     rewritten: int  # records
     unreadable: int  # records
     finished: bool
+    finished_at: datetime | None  # aware, UTC; what was written since is in none of these numbers
     last_error: str | None
 
 
@@ -169,6 +172,7 @@ class Rewrapping:
             rewritten=latest.rewritten,
             unreadable=latest.unreadable,
             finished=latest.finished,
+            finished_at=latest.finished_at,
             last_error=latest.trouble or None,
         )
 
@@ -198,7 +202,7 @@ class Rewrapping:
         async for portion in dumping.dump(collection):
             for begin in range(0, len(portion), PORTION):
                 await self._portion(collection, portion[begin : begin + PORTION], found)
-        found.finished = True
+        found.finished, found.finished_at = True, self._clock.now()
         if found.values[PLAIN]:
             self._sealing.former.add(collection.name)
         elif found.is_clean:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,6 +39,7 @@ class _Looked(msgspec.Struct):
     unreadable: int
     finished: bool
     last_error: str | None
+    finished_at: datetime | None = None
 
 
 class _State(msgspec.Struct):
@@ -116,11 +118,22 @@ def list_keys(url: str, as_json: bool) -> None:
         for name, each in state.collections.items()
     ]
     print_table(("collection", "encrypted", "looked at", "plain", "unreadable", "last error"), looked)
+    if counted := _when(state):
+        click.echo(f"\n{counted}")
     if not state.finished:
         click.echo("The records are being looked at: these are not all yet.", err=True)
     elif not state.clean:
         click.echo("Some were encrypted anew since they were counted; the next look counts them anew.", err=True)
     return None
+
+
+def _when(state: _State) -> str:
+    """Of which time the numbers are; empty while some are not all yet."""
+    ends = sorted(f"{each.finished_at:%Y-%m-%d %H:%M:%S}" for each in state.collections.values() if each.finished_at)
+    if len(ends) < len(state.collections) or not ends:
+        return ""
+    at = f"look ended at {ends[0]}" if ends[0] == ends[-1] else f"looks ended from {ends[0]} to {ends[-1]}"
+    return f"The latest {at} UTC; what was written since is not counted."
 
 
 @keyring.command()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from entrypoints.http.openapi.shapes import Count, Shape
+from entrypoints.http.openapi.shapes import Count, Instant, Shape
 
 
 class KeyUse(Shape, frozen=True, kw_only=True):
@@ -25,6 +25,7 @@ class Rewrapped(Shape, frozen=True, kw_only=True):
     rewritten: Annotated[int, Meta(ge=0, description="Records that it encrypted anew.")]
     unreadable: Count
     finished: bool
+    finished_at: Annotated[Instant | None, Meta(description="What was written since is not counted.")]
     last_error: str | None
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from domain.errors import DecryptionFailed
+from domain.model.users import USERS
 from tests.integration.http.running import running
 
 KEYRING = "/api/v1/system/keyring"
@@ -19,10 +22,20 @@ async def test_keys_are_shown_by_their_ids_alone():
             "rewritten": 0,
             "unreadable": 0,
             "finished": False,
+            "finished_at": None,
             "last_error": None,
         }
         status, found, _ = await service.post(f"{KEYRING}/rewrap", {})
         assert (status, found["finished"], found["clean"]) == (202, False, False)
+
+
+async def test_a_look_says_when_it_ended():
+    async with running() as service:
+        await service.services.encryption.rewrapping.sweep(USERS)
+        _, found, _ = await service.get(KEYRING)
+        looked = found["collections"]
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", looked["users"]["finished_at"])
+        assert looked["logs"]["finished_at"] is None
 
 
 async def test_without_keys_there_is_nothing_to_show():

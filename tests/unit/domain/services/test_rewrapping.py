@@ -81,8 +81,12 @@ async def test_what_was_written_before_is_encrypted_and_keeps_its_version():
         assert is_sealed(await house.stored("t007"))
         after = await house.query.get(TASKS, "t007")
         assert (after, after.tag) == (before, before.tag)
+        begun = house.clock.now()
         again = await house.rewrapping.sweep(TASKS)
         assert (again.rewritten, dict(again.values), again.is_clean) == (0, {"k1": 250}, True)
+        looked = house.rewrapping.state().collections
+        assert begun < looked["translation_tasks"].finished_at < house.clock.now()
+        assert looked["users"].finished_at is None
 
 
 async def test_what_is_under_another_key_comes_under_the_active_one():

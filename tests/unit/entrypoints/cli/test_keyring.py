@@ -60,6 +60,22 @@ def test_keys_are_listed_with_what_is_under_them(script, capsys):
     assert "being looked at" in told.err
 
 
+def test_it_is_said_of_which_time_the_numbers_are(script, capsys):
+    def said(*moments):
+        told = state()
+        (users,) = told["collections"].values()
+        told["collections"] = {str(place): users | {"finished_at": at} for place, at in enumerate(moments)}
+        answers(script, told)
+        assert run(["keyring", "list", "--url", script.url]) == Exit.OK
+        return capsys.readouterr().out.splitlines()[-1]
+
+    one, other = "2026-11-30T10:23:49.000001Z", "2026-11-30T10:23:52.5Z"
+    since = "UTC; what was written since is not counted."
+    assert said(one, one) == f"The latest look ended at 2026-11-30 10:23:49 {since}"
+    assert said(other, one) == f"The latest looks ended from 2026-11-30 10:23:49 to 2026-11-30 10:23:52 {since}"
+    assert "ended" not in said(one, None)
+
+
 def test_a_new_key_encrypts_and_the_service_is_told(keys, script, capsys):
     answers(script, state())
     assert run(["keyring", "rotate", "--id", "k2", "--url", script.url]) == Exit.OK
