@@ -43,6 +43,7 @@ PersistenceError
 ├── ProtocolVersionUnknown     the upload protocol is not spoken in this version
 ├── RangeNotSatisfiable        a part of a file that is past its end
 ├── AbilityMissing             the backend (or this release) does not offer what was asked
+│   └── KeyringMissing         no keys are configured that fields could be encrypted by
 ├── Unavailable                try again later; nothing was lost, nothing was half-written
 │   ├── BufferFull             the pending log is at its limit
 │   ├── SlowDown               much waits, and most of it is this client's
@@ -132,6 +133,7 @@ from domain.errors.requests import (
     InvalidParameter,
     InvalidRecords,
     InvalidRequest,
+    KeyringMissing,
     MalformedBody,
     MethodNotAllowed,
     NotFound,
@@ -208,6 +210,7 @@ __all__ = [
     "JournalRefused",
     "JournalUnreachable",
     "KeyNotFound",
+    "KeyringMissing",
     "KeysUnreachable",
     "LeaseLost",
     "MalformedBody",

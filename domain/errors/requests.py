@@ -285,3 +285,10 @@ class AbilityMissing(PersistenceError):
 
     code = "ability_missing"
     cure = "Ask in another way, or route the collection to a backend that has the ability; `GET /` lists them."
+
+
+class KeyringMissing(AbilityMissing):
+    """There are no keys here that fields could be encrypted by."""
+
+    code = "keyring_missing"
+    cure = "`[keyring]` in the configuration names keys; `persistence keyring create` makes a file of them."

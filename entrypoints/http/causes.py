@@ -146,6 +146,7 @@ CAUSES: Mapping[str, str] = {
         "The API describes more than every backend can do. The one that keeps this collection, or this release, "
         "lacks what was asked for."
     ),
+    "keyring_missing": "The configuration names no keys, so that nothing is encrypted that could be looked at.",
     # the service
     "unavailable": "The service starts, stops, or waits for something that it needs. Nothing of the request was taken.",
     "buffer_full": (

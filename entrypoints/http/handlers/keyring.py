@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 from aiohttp import web
 
-from domain.errors import AbilityMissing
+from domain.errors import KeyringMissing
 from domain.services.rewrapping import KeyringState, Rewrapping
 from entrypoints.http.answers import json_response
 from entrypoints.http.call import Call
@@ -40,5 +40,5 @@ def _document(state: KeyringState) -> Document:
 def _rewrapping(call: Call) -> Rewrapping:
     found = call.services.encryption.rewrapping
     if found is None or call.services.encryption.sealing.keyring is None:
-        raise AbilityMissing("encryption: there are no keys here. `[keyring]` in the configuration names some.")
+        raise KeyringMissing
     return found

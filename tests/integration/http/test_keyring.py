@@ -43,8 +43,9 @@ async def test_without_keys_there_is_nothing_to_show():
         service.services.encryption.sealing.keyring = None
         for method, path in (("GET", KEYRING), ("POST", f"{KEYRING}/rewrap")):
             status, problem, _ = await service.ask(method, path)
-            assert (status, problem["code"]) == (501, "ability_missing")
-            assert "there are no keys here" in problem["detail"]
+            assert (status, problem["code"]) == (501, "keyring_missing")
+            assert "`persistence keyring create` makes a file of them" in problem["cure"]
+            assert "backend" not in problem["cure"]
 
 
 async def test_what_cannot_be_decrypted_is_a_problem_that_is_explained():
