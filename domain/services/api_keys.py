@@ -32,7 +32,7 @@ from ports.storage_backend import StorageBackend
 PAGE = 1000
 TRIES = 10  # of a change that others are ahead of
 MAX_OVERLAP = timedelta(days=30)
-_UNFIT = "It has no conditional writes, without which no keys can be kept: set `auth.backend` to another one."
+UNFIT = "It has no conditional writes, without which no keys can be kept: set `auth.backend` to another one."
 _NAMES = tuple(collection.name for collection in BUILT_IN)
 
 
@@ -59,7 +59,7 @@ class KeyStore:
         except SchemaMismatch as error:
             raise StartFailure(error.detail) from error
         if not isinstance(backend, ConditionalWrites):
-            raise StartFailure(_UNFIT)
+            raise StartFailure(UNFIT)
 
     async def close(self) -> None:
         """Release the backend, if it was needed."""
@@ -93,7 +93,7 @@ class KeyStore:
         """Store a key in the place of its revision ``base`` (0: none); False where that is no longer what is stored."""
         backend = await self._ready()
         if not isinstance(backend, ConditionalWrites):
-            raise AbilityMissing(_UNFIT)
+            raise AbilityMissing(UNFIT)
         verdicts = await backend.write_conditional(API_KEYS, [ConditionalWrite(api_keys.to_record(key), base)])
         return verdicts[0] is Verdict.STORED
 

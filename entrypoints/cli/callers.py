@@ -6,10 +6,10 @@ import asyncio
 from datetime import UTC, datetime
 
 from adapters.system.clock import SystemClock
-from domain.errors import BackendUnavailable
+from domain.errors import BackendUnavailable, StartFailure
 from domain.model.api_keys import ApiKey
 from domain.model.observations import IssuerLost, Observation
-from domain.services.api_keys import KeyStore
+from domain.services.api_keys import UNFIT, KeyStore
 from entrypoints.credentials import build_keys_backend, build_tokens
 from entrypoints.setting_rules import is_loopback
 from entrypoints.settings import Settings
@@ -69,10 +69,10 @@ def look_at_issuers(settings: Settings) -> Outlook:
 
 
 async def _keys(settings: Settings) -> list[ApiKey]:
-    """Those that are there; none where their table is not, which an opening might make."""
+    """Those that are there; none where their table is not, which an opening might make. Raises StartFailure."""
     backend = build_keys_backend(settings, settings.keys_backend)
     if not isinstance(backend, ConditionalWrites):
-        return []
+        raise StartFailure(f"Backend {settings.keys_backend}: {UNFIT}")
     if isinstance(backend, Migrating) and not all(step.applied for step in await backend.steps()):
         return []
     store = KeyStore(lambda: backend)

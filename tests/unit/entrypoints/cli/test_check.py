@@ -110,6 +110,16 @@ def test_a_certificate_that_cannot_be_used_is_a_failure(tmp_path, capsys, monkey
     assert (code, found["certificate"]["verdict"]) == (Exit.CONFIGURATION, "failure")
 
 
+def test_a_backend_that_can_keep_no_keys_is_a_failure_where_keys_are_asked_for(tmp_path, capsys):
+    (tmp_path / "persistence.toml").write_text(
+        '[backends.main]\ntype = "sqlite"\n[backends.words]\ntype = "opensearch"\nurl = "http://127.0.0.1:9"\n'
+        '[auth]\nmode = "keys"\nbackend = "words"\n'
+    )
+    code, found = verdicts(capsys)
+    assert (code, found["callers"]["verdict"]) == (Exit.CONFIGURATION, "failure")
+    assert "no conditional writes, without which no keys can be kept" in found["callers"]["detail"]
+
+
 @pytest.mark.parametrize(
     ("left", "sentence"),
     [(timedelta(days=13), "it ends at 20"), (timedelta(days=-1), "certificate has expired: clients refuse it")],
