@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,11 +16,15 @@ from domain.errors import (
     missing_driver,
 )
 from domain.model.built_in import BUILT_IN
+from domain.model.collections import Collection
 from domain.services.ending import ended
-from domain.services.rewrapping import Rewrapping
+from domain.services.rewrapping import Rewrapping, blinds_alike
 from domain.services.sealing import Sealing
+from entrypoints.backends import build_backend
 from entrypoints.settings import Settings
 from ports.ambient import Observer
+from ports.migrating import Migrating
+from ports.storage_backend import StorageBackend
 
 if TYPE_CHECKING:
     from adapters.keyring.aes import AesKeyring
@@ -88,29 +92,52 @@ class Encryption:
         if self.rewrapping is not None:
             self.rewrapping.again()
 
-    async def _check_index(self, rewrapping: Rewrapping) -> None:
-        """With another index key equal values are not found, and addresses are taken twice."""
+    async def _check_index(self, backend_of: Callable[[Collection], StorageBackend]) -> None:
         for collection in BUILT_IN:
-            alike = True
             with suppress(BackendError, QueryTimeout, DecryptionFailed, TimeoutError):  # then nothing can be told
                 async with asyncio.timeout(_LOOK_SECONDS):
-                    alike = await rewrapping.blinds_alike(collection)
-            if not alike:
-                raise InvalidConfiguration(
-                    f"keyring.index_key: {collection.name} were encrypted with another one; give that back, since "
-                    "equal values are found by it."
-                )
+                    await _check_blinds(self.sealing, backend_of(collection), collection)
 
     @asynccontextmanager
-    async def running(self, rewrapping: Rewrapping) -> AsyncIterator[None]:
+    async def running(
+        self, rewrapping: Rewrapping, backend_of: Callable[[Collection], StorageBackend]
+    ) -> AsyncIterator[None]:
         """Encrypt anew in the background what is under other keys, or under none. Raises InvalidConfiguration."""
-        await self._check_index(rewrapping)
+        await self._check_index(backend_of)
         self.rewrapping = rewrapping
         task = asyncio.create_task(rewrapping.run(), name="rewrapping")
         try:
             yield
         finally:
             await ended(task)
+
+
+async def look(settings: Settings, keys: Keys) -> None:
+    """See whether these keys fit what is stored, as far as one value of each field tells; nothing is changed by it.
+
+    Raises StartFailure, DecryptionFailed, QueryTimeout, BackendError.
+    """
+    from adapters.keyring.aes import AesKeyring
+
+    sealing = Sealing(settings.encrypted, AesKeyring(keys))
+    for collection in filter(sealing.encrypts, BUILT_IN):
+        backend = build_backend(settings, settings.collection(collection.name).backend, BUILT_IN)
+        if isinstance(backend, Migrating) and not all(step.applied for step in await backend.steps()):
+            continue  # its tables are not there yet, and opening it might make them
+        await backend.open()
+        try:
+            await _check_blinds(sealing, backend, collection)
+        finally:
+            await backend.close()
+
+
+async def _check_blinds(sealing: Sealing, backend: StorageBackend, collection: Collection) -> None:
+    """With another index key equal values are not found, and addresses are taken twice."""
+    if not await blinds_alike(sealing, backend, collection):
+        raise InvalidConfiguration(
+            f"keyring.index_key: {collection.name} were encrypted with another one; give that back, since equal values "
+            "are found by it."
+        )
 
 
 def _check_same(before: Keys, now: Keys) -> None:

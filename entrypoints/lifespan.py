@@ -62,7 +62,9 @@ async def running(container: Container) -> AsyncIterator[Run]:
         await stack.enter_async_context(container.filing().watch.running())
         await stack.enter_async_context(container.searching().running())
         await stack.enter_async_context(_sweeping(container.retention()))
-        await stack.enter_async_context(container.encryption().running(_rewrapping(container)))
+        await stack.enter_async_context(
+            container.encryption().running(_rewrapping(container), container.registry().backend)
+        )
         yield run
 
 

@@ -26,6 +26,7 @@ from domain.services.sealing import PLAIN, Sealing
 from ports.abilities import Dumping, Rewriting
 from ports.ambient import Clock, Observer
 from ports.dead_letters import DeadLetters
+from ports.storage_backend import StorageBackend
 
 _UNDER = re.compile(rb'"enc1\.[A-Za-z0-9_-]*\.([a-z0-9][a-z0-9_-]*)\.')
 PORTION = 100  # records of one transaction: as long as they are locked, writers of the same ones wait
@@ -83,6 +84,22 @@ class KeyringState(msgspec.Struct, frozen=True, kw_only=True):
     clean: bool  # nothing is left to be encrypted anew
 
 
+async def blinds_alike(sealing: Sealing, backend: StorageBackend, collection: Collection) -> bool:
+    """Whether what is stored was written with the index key of today, as far as one value of each field tells.
+
+    Raises DecryptionFailed, QueryTimeout, BackendError.
+    """
+    for name in sealing.fields(collection):
+        field = collection.by_name[name]
+        begun = Condition(name, Operator.PREFIX, (MARK,))
+        asked = Query(filter=begun, sort=ordered(collection), limit=1, count=CountMode.NONE)
+        page = await backend.query(collection, asked) if field.comparable else None
+        for record in page.items if page else ():
+            if not sealing.blinds_alike(collection, field, record):
+                return False
+    return True
+
+
 class Rewrapping:
     """Goes through the collections in the background. Several instances over one backend may do so at once."""
 
@@ -132,21 +149,6 @@ class Rewrapping:
         """How many values the latest looks found under a key, by collection, and in `dead_letters`."""
         found = {each.name: self._of(each).values[key_id] for each in self._collections()}
         return {**found, "dead_letters": self.letters[key_id]}
-
-    async def blinds_alike(self, collection: Collection) -> bool:
-        """Whether what is stored was written with the index key of today, as far as one value of each field tells.
-
-        Raises DecryptionFailed, BackendError.
-        """
-        for name in self._sealing.fields(collection):
-            field = collection.by_name[name]
-            begun = Condition(name, Operator.PREFIX, (MARK,))
-            asked = Query(filter=begun, sort=ordered(collection), limit=1, count=CountMode.NONE)
-            page = await self._registry.backend(collection).query(collection, asked) if field.comparable else None
-            for record in page.items if page else ():
-                if not self._sealing.blinds_alike(collection, field, record):
-                    return False
-        return True
 
     def state(self) -> KeyringState:
         """The keys, and how far the latest looks are."""

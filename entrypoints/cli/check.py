@@ -19,7 +19,14 @@ from typing import IO, Protocol
 import click
 import msgspec
 
-from domain.errors import BackendError, BackendUnavailable, DataFolderUnusable, StartFailure
+from domain.errors import (
+    BackendError,
+    BackendUnavailable,
+    DataFolderUnusable,
+    DecryptionFailed,
+    QueryTimeout,
+    StartFailure,
+)
 from domain.model.records import HealthStatus
 from entrypoints.cli.asking import json_option, print_json
 from entrypoints.cli.failures import Exit
@@ -112,12 +119,19 @@ def _looks(settings: Settings) -> Iterator[tuple[str, Callable[[], tuple[Verdict
 
 
 def _keyring(settings: Settings) -> tuple[Verdict, str]:
-    from entrypoints.encryption import read_keys
+    from entrypoints.encryption import look, read_keys
 
     keys = read_keys(settings)
+    assert keys is not None  # noqa: S101  # they are configured
     fields = [f"{name}.{field}" for name, names in settings.encrypted.items() for field in names]
-    found = counted(len(keys.keys) if keys else 0, "key")
-    return Verdict.OK, f"{found}; encrypted: {', '.join(fields) or 'no field'}"
+    found = f"{counted(len(keys.keys), 'key')}; encrypted: {', '.join(fields) or 'no field'}"
+    try:
+        asyncio.run(look(settings, keys))
+    except DecryptionFailed as error:
+        return Verdict.WARNING, f"{found}; of what is stored, a value cannot be read: {error.detail}"
+    except (BackendError, QueryTimeout) as error:
+        return Verdict.OK, f"{found}; whether they fit what is stored is not known: {error.detail}"
+    return Verdict.OK, found
 
 
 def _folder(folder: Path) -> tuple[Verdict, str]:

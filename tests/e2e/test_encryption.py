@@ -228,6 +228,11 @@ async def test_a_wrong_key_shows_nothing_and_the_right_one_everything(service, a
         await shown(api)
 
 
+def verdict(looked) -> dict:
+    """What `persistence check` says of the keyring."""
+    return next(each for each in json.loads(looked.stdout) if each["what"] == "keyring")
+
+
 async def test_with_another_index_key_there_is_no_start(service, api, tmp_path) -> None:
     keys = configure(tmp_path)
     async with service:
@@ -242,10 +247,19 @@ async def test_with_another_index_key_there_is_no_start(service, api, tmp_path) 
             ServiceDied, match=r"exit 78:[^$]*keyring\.index_key: users were encrypted with another one"
         ):
             await service.start()
-        looked = await asyncio.to_thread(run, tmp_path, "check")
-        assert "users.email, users.name, users.preferences" in looked.stdout
+        looked = await asyncio.to_thread(run, tmp_path, "check", "--json")
+        assert (looked.returncode, verdict(looked)["verdict"]) == (78, "failure")
+        assert "users were encrypted with another one" in verdict(looked)["detail"]
+
+        keys.write_text(right.replace("k1", "k2"))
+        looked = await asyncio.to_thread(run, tmp_path, "check", "--json")
+        assert (looked.returncode, verdict(looked)["verdict"]) == (0, "warning")
+        assert "under the key 'k1', which the keyring lacks" in verdict(looked)["detail"]
 
         keys.write_text(right)
+        looked = await asyncio.to_thread(run, tmp_path, "check", "--json")
+        assert "users.email, users.name, users.preferences" in verdict(looked)["detail"]
+        assert verdict(looked)["verdict"] == "ok"
         await service.start()
         again = await api.send("POST", USERS, body=user("u1"), headers={"Idempotency-Key": "once"})
         assert (again.status, again.headers["Idempotency-Replayed"]) == (201, "true")
