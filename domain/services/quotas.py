@@ -92,6 +92,7 @@ class Quotas:
     def _recover(self) -> None:
         if self._trouble:
             self._trouble = False
+            self._refused.clear()  # by a part of the quota: the whole may have room
             self._observer(QuotasShared())
 
     def _remember(self, quota: Quota, who: str, until: float) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from domain.model.query import QueryResult
 from entrypoints.http import list_parameters
@@ -78,6 +78,8 @@ async def streamed_lines(
     response = web.StreamResponse(headers={"Content-Type": content_type, **common_headers(call)})
     stream = Stream(call, response)
     await stream.begin()
+    if call.request.method == hdrs.METH_HEAD:  # it comes to what answers GET
+        return response
     await stream.write(head + first)
     async for portion in portions:
         await stream.write(portion)

@@ -19,7 +19,8 @@ from ports.ambient import Ids
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:@/+=-]{1,128}", re.ASCII)
 _TRACESTATE = re.compile(  # of at most 32 members (https://www.w3.org/TR/trace-context/#tracestate-header)
-    r"(?:[ \t]*(?:[a-z0-9][a-z0-9_*/@-]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{1,256})?[ \t]*(?:,|$)){1,32}"
+    # ``+`` behind a quantifier: what is taken is not given back, or blanks and commas had each text tried 2^32 times
+    r"(?:[ \t]*+(?:[a-z0-9][a-z0-9_*/@-]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{1,256}+)?+[ \t]*+(?:,|$)){1,32}+"
 )
 _TRACESTATE_CHARACTERS = 512  # what every system passes on at least
 _FRESH = frozenset({"no-cache", "no-store", "max-age=0"})

@@ -19,7 +19,9 @@ _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 _NAMES = frozenset(collection.name for collection in BUILT_IN)  # nothing else of an address gets into an answer
 _CALLED_SO = re.compile(r"(?:^|&)(?:api_?key|x-api-key|(?:access_|id_)?token|jwt|bearer|authorization)=", re.IGNORECASE)
 _KEY = re.compile(r"ps(?:_|%5f)[a-z2-7]{16}(?:\.|%2e)", re.IGNORECASE)
-_TOKEN = re.compile(r"eyJ[\w-]{8,}(?i:\.|%2e)eyJ[\w-]+(?i:\.|%2e)", re.ASCII)  # a JWT: `{"` in base64, twice
+_TOKEN = re.compile(  # a JWT: `{"` in base64, twice; each word is looked at once, however often that begins in it
+    r"(?<![\w-])(?>[\w-]*?eyJ)[\w-]{8,}+(?i:\.|%2e)eyJ[\w-]++(?i:\.|%2e)", re.ASCII
+)
 
 
 async def admit(call: Call, route: Route | None) -> None:

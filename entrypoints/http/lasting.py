@@ -68,5 +68,6 @@ class Stream:
             rest = rest[SLICE_BYTES:]
 
     async def end(self) -> None:
-        """Say that this was all."""
-        await self._response.write_eof()
+        """Say that this was all. Raises TimeoutError where its reader takes not even that."""
+        async with asyncio.timeout(WRITE_SECONDS):
+            await self._response.write_eof()

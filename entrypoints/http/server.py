@@ -29,6 +29,7 @@ MakeApp = Callable[[], web.Application]
 MAX_CONNECTIONS = 4096
 UNDELAYED_BYTES = 32 * 1024  # of an answer: below what a transport takes without a wait, so that no timer is needed
 TLS_BUFFER_BYTES = 64 * 1024  # of each connection, idle or not: of asyncio's 256 KiB, 4096 connections fill a GiB
+HEAD_BYTES = 64 * 1024  # of the lines before a body, together; of a head that never ends nothing more is kept
 HANDSHAKE_SECONDS = 10.0  # for a client's side of the TLS handshake
 GOODBYE_SECONDS = 2.0  # for its side of the end
 
@@ -167,11 +168,12 @@ class HttpServer:
 class _Connection(web.RequestHandler):
     """A connection whose broken requests are answered like all others."""
 
-    __slots__ = ("_connections", "arrival")
+    __slots__ = ("_connections", "_head_bytes", "arrival")
 
     def __init__(self, connections: Connections, *arguments: Any, **options: Any) -> None:  # Any: aiohttp's own
         super().__init__(*arguments, **options)
         self._connections = connections
+        self._head_bytes = 0  # of a request whose head is not whole yet
         self.arrival: asyncio.Task[Any] | None = None  # until it can be talked to
 
     @property
@@ -195,6 +197,10 @@ class _Connection(web.RequestHandler):
         """A client has sent something."""
         self._connections.heard(self)
         super().data_received(data)
+        awaits_head = self._waiter is not None and not self._waiter.done()
+        self._head_bytes = self._head_bytes + len(data) if awaits_head else 0
+        if self._head_bytes > HEAD_BYTES:  # the library bounds each line, and not all of them
+            self.abort()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """It is over."""
