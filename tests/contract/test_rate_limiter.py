@@ -111,3 +111,11 @@ async def test_addresses_without_end_do_not_fill_the_memory():
     for number in range(10):
         await limiter.hit(Quota("address", 5), f"10.0.0.{number}")
     assert len(limiter._moments) == 3
+
+
+async def test_who_asks_again_is_not_forgotten_before_those_who_asked_once():
+    limiter, quota = MemoryRateLimiter(lambda: 0.0, max_names=3), Quota("address", 5)
+    for number in range(10):
+        await limiter.hit(quota, "guesser")
+        await limiter.hit(quota, f"10.0.0.{number}")
+    assert (await limiter.hit(quota, "guesser")).is_used_up

@@ -17,7 +17,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from entrypoints.http.server import _Connection
+from entrypoints.http.server import HEAD_BYTES, _Connection
 from entrypoints.http.tls import Certificate
 from tests.integration.http.running import Observed, Running, running
 from tests.integration.http.test_tls import Place, shaken
@@ -223,6 +223,25 @@ def no_file_left() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_a_head_that_never_ends_is_not_kept() -> None:
+    line = b"X-%d: " + b"a" * 8000 + b"\r\n"
+    async with bounded(None) as service, service.connection() as (reader, writer), asyncio.timeout(10):
+        writer.write(LIVE.removesuffix(b"\r\n") + b"".join(line % number for number in range(5)))
+        writer.write(b"\r\n")
+        assert b" 200 " in await reader.readuntil(b"}\n")
+        writer.write(LIVE.removesuffix(b"\r\n"))
+        with pytest.raises(ConnectionError):
+            await written(writer, [line % number for number in range(120)])
+        assert 5 * len(line) < HEAD_BYTES < 9 * len(line)
+
+
+async def written(writer: asyncio.StreamWriter, pieces: list[bytes]) -> None:
+    for piece in pieces:
+        writer.write(piece)
+        await writer.drain()
+        await asyncio.sleep(0.001)
 
 
 class Lines(logging.Handler):

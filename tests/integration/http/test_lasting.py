@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from aiohttp import web
 
 from adapters.memory.backend import MemoryBackend
 from adapters.memory.object_store import MemoryObjectStore
@@ -15,6 +16,7 @@ from adapters.system.clock import SystemClock
 from domain.model.observations import RecordsAccepted, RequestFailed, RequestServed
 from entrypoints.http import body, lasting
 from entrypoints.http.body import Bodies
+from entrypoints.http.call import Call
 from tests.integration.http.running import API, Running, running, session, task
 
 FILES, UPLOADS = "/api/v1/storage/files", "/api/v1/storage/uploads"
@@ -221,21 +223,73 @@ async def test_who_takes_nothing_of_an_answer_is_cut(monkeypatch: pytest.MonkeyP
     assert [each.error for each in served] == ["answer_cut"]
 
 
-async def test_who_asks_for_more_and_more_and_takes_nothing_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("records", "times"), [(20, 200), (2, 2000)])
+async def test_who_asks_for_more_and_more_and_takes_nothing_is_cut(
+    monkeypatch: pytest.MonkeyPatch, records: int, times: int
+) -> None:
+    """Large answers, and many that are too small for a deadline of their own."""
     monkeypatch.setattr(lasting, "WRITE_SECONDS", 0.2)
     async with running() as service:
         logs = [{"level": "info", "message": "x" * 10_000} for _ in range(20)]
         assert (await service.post("/api/v1/logs/batch?ack=stored&timeout=30", {"logs": logs}))[0] == 200
         held = len(service.server._connections)
-        async with service.connection() as (_, writer), asyncio.timeout(SECONDS):
+        async with service.connection() as (_, writer), asyncio.timeout(10):  # the client's own end in 15 s
             writer.transport.pause_reading()  # type: ignore[attr-defined]
-            writer.write(head("GET", "/api/v1/logs?page_size=20", "none") * 200)
+            writer.write(head("GET", f"/api/v1/logs?page_size={records}", "none") * times)
             while len(service.server._connections) == held:  # noqa: ASYNC110  (nobody tells)
                 await asyncio.sleep(0.005)
             while len(service.server._connections) > held:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         served = service.observed.of(RequestServed)
-    assert len([each for each in served if each.method == "GET"]) < 200
+    assert len([each for each in served if each.method == "GET"]) < times
+
+
+async def test_who_takes_not_even_the_end_of_an_answer_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Untaken:
+        async def write_eof(self) -> None:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(lasting, "WRITE_SECONDS", 0.05)
+    stream = lasting.Stream(cast("Call", None), cast("web.StreamResponse", Untaken()))
+    async with asyncio.timeout(SECONDS) as patience:
+        with pytest.raises(TimeoutError):
+            await stream.end()
+    assert not patience.expired()
+
+
+@pytest.mark.parametrize("form", ["ndjson", "csv"])
+async def test_head_of_an_export_is_a_head_alone(form: str) -> None:
+    """Else what somebody has stored poses as the answer to the next request of a connection."""
+    async with running() as service:
+        log = {"level": "info", "message": "\r\n\r\nHTTP/1.1 200 forged\r\n\r\n"}
+        assert (await service.post("/api/v1/logs/batch?ack=stored&timeout=30", {"logs": [log]}))[0] == 200
+        asked = head("HEAD", f"{EXPORT}?format={form}", "none")
+        answer = await service.raw(asked + head("GET", "/health/live", "none", "Connection: close"))
+    first, second, live = answer.split(b"\r\n\r\n")
+    assert (first[:15], second[:15], live) == (b"HTTP/1.1 200 OK",) * 2 + (b'{"status":"live"}\n',)
+
+
+async def test_each_piece_of_a_file_has_its_own_time() -> None:
+    async with running(bodies=Bodies(seconds=0.5)) as service, service.connection() as (reader, writer):
+        writer.write(head("PUT", FILE, "none", f"Content-Length: {6 * 262_144}", "Connection: close"))
+        for _ in range(6):
+            writer.write(b"x" * 262_144)
+            await writer.drain()
+            await asyncio.sleep(0.2)
+        assert (await reader.read()).startswith(b"HTTP/1.1 201 ")
+
+
+async def test_each_frame_of_a_stream_has_its_own_time() -> None:
+    async with running(bodies=Bodies(seconds=0.5)) as service, service.connection() as (reader, writer):
+        kind = "Content-Type: application/x-ndjson"
+        writer.write(head("POST", TASKS, "none", kind, "Transfer-Encoding: chunked", "Connection: close"))
+        for number in range(6):
+            lines = b"".join(json.dumps(task(f"{number}-{n}")).encode() + b"\n" for n in range(1000))
+            writer.write(b"%x\r\n%s\r\n" % (len(lines), lines))
+            await writer.drain()
+            await asyncio.sleep(0.2)
+        writer.write(b"0\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 202 ")
 
 
 async def test_a_body_below_the_minimum_rate_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

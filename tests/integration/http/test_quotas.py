@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -226,3 +227,10 @@ async def test_one_caller_does_not_hold_all_the_memory_for_bodies() -> None:
 async def test_a_key_in_the_address_counts_like_a_guess(metered: Running) -> None:
     seen = [(await metered.get(f"{TASKS}?api_key=x"))[0] for _ in range(6)]
     assert seen == [400] * 5 + [429]
+
+
+async def test_what_one_caller_sent_counts_no_more_once_it_is_answered() -> None:
+    async with running(auth="keys", bodies=Bodies(share=1_000_000)) as service:
+        key = await service.key("write")
+        batch = json.dumps({"tasks": [task(source_text="x" * 400_000)]}).encode()
+        assert [(await service.send(f"{TASKS}/batch", batch, **key))[0] for _ in range(5)] == [202] * 5

@@ -299,3 +299,10 @@ async def test_every_reader_of_a_body_says_the_word_to_who_waits_for_it(
         writer.write(body)
         answer = await reader.read()
         assert (answer.split()[1][:2], answer.count(b"HTTP/1.1")) == (b"20", 1), answer
+
+
+@pytest.mark.parametrize("sent", ["x" * 129, "a b", "ok\xe9", 'ok"', "r\t1"])
+async def test_an_id_of_a_request_that_is_none_is_not_repeated(sent: str) -> None:
+    async with running() as service:
+        _, _, response = await service.get("/nowhere", headers={"X-Request-Id": sent})
+        assert response.headers["X-Request-Id"] != sent

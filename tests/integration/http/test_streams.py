@@ -8,6 +8,7 @@ import pytest
 
 from domain.model.observations import RecordsAccepted
 from domain.model.policies import BufferPolicy
+from entrypoints.http.body import Bodies
 from tests.integration.http.running import API, Running, running, task
 
 TASKS = f"{API}/tasks/batch"
@@ -110,3 +111,10 @@ async def test_a_full_buffer_ends_a_stream_and_says_what_stays(soft_share: float
         assert problem["accepted"] % 1000 == 0
         _, receipt, _ = await service.get(f"/api/v1/receipts/{problem['receipt']}")
         assert receipt["count"] == problem["accepted"]
+
+
+async def test_a_stream_holds_a_frame_at_a_time() -> None:
+    async with running(bodies=Bodies(capacity=2_000_000)) as service:
+        lines = b"".join(json.dumps(task(f"t{n}", source_text="x" * 500)).encode() + b"\n" for n in range(10_000))
+        status, found, _ = await service.send(f"{API}/tasks/batch", lines, "application/x-ndjson")
+        assert (status, found["count"]) == (202, 10_000)

@@ -140,3 +140,8 @@ def test_what_a_library_says_amid_a_request_has_its_trace():
     CURRENT.reset(token)
     handler.handle(logging.LogRecord("asyncio", logging.WARNING, __file__, 1, "odd", (), None))
     assert [json.loads(line)["trace_id"] for line in stream.getvalue().splitlines()] == ["a" * 32, None]
+
+
+def test_what_a_traceback_quotes_does_nothing_to_a_terminal():
+    failed = RequestFailed(method="GET", endpoint="/x", request_id="r", traceback="T\nValueError: \x1b[2Jgone\x9b31m")
+    assert lines_of(failed, style="console")[1:] == ["T", "ValueError: \\u001b[2Jgone\\u009b31m"]

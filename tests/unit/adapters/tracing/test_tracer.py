@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
+import requests
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -13,6 +15,8 @@ from opentelemetry.trace import SpanKind
 from adapters.system.clock import SystemClock
 from adapters.telemetry.fan_out import FanOut
 from adapters.tracing import outbox
+from adapters.tracing import tracer as tracer_module
+from adapters.tracing.collector import exporter_to
 from adapters.tracing.tracer import Tracer
 from domain.model.observations import (
     BatchFlushed,
@@ -177,3 +181,49 @@ async def test_a_failure_without_a_word_is_said_too():
     made(served())
     await made.close()
     assert [seen.detail for seen in told if isinstance(seen, TracesLost)] == ["the library does not say why"]
+
+
+class Held(SpanExporter):
+    """A collector that takes a portion, and does not say so."""
+
+    def __init__(self):
+        self.calls, self.asked, self.answers = 0, threading.Event(), threading.Event()
+
+    def export(self, spans):
+        self.calls += 1
+        self.asked.set()
+        self.answers.wait(30)
+        return SpanExportResult.SUCCESS
+
+    def shutdown(self):
+        pass
+
+
+async def test_a_collector_that_does_not_answer_holds_up_no_stop(monkeypatch):
+    monkeypatch.setattr(tracer_module, "STOP_SECONDS", 0.05)
+    held, lost = Held(), []
+    made = tracer(held, lost.append)
+    await made.open()
+    for number in range(2000):
+        made(served(trace=Trace(f"{number + 1:032x}", "2" * 16, sampled=True)))
+    await asyncio.to_thread(held.asked.wait, 10)
+    async with asyncio.timeout(10):
+        await made.close()
+    assert not held.answers.is_set()
+    held.answers.set()
+    await asyncio.to_thread(made._outbox._thread.join, 10)
+    assert held.calls == 1  # what waited is lost, and told of, and nobody sends it later
+    assert sum(each.count for each in lost if isinstance(each, SpansDropped)) >= 2000 - 512
+
+
+def test_spans_take_no_proxy_and_no_login_of_the_environment(monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.invalid:1")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    seen, refused = [], requests.Response()
+    refused.status_code = 400
+    monkeypatch.setattr(
+        requests.Session, "send", lambda self, request, **more: seen.append(dict(more["proxies"])) or refused
+    )
+    exporter_to("http://collector.invalid/v1/traces", {}, "").export([])
+    assert seen == [{}]

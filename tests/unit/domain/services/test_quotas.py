@@ -169,3 +169,22 @@ async def test_the_refused_do_not_fill_the_memory():
         await counted.count_stranger(address)
         await counted.count_stranger(address)
     assert len(counted._refused) <= MAX_REFUSED
+
+
+async def test_what_was_refused_while_the_counter_was_away_is_asked_again_when_it_is_back():
+    world = World(is_away=True)
+    counted = quotas(world, key_per_minute=4, instances=4)
+    assert [await used_up(counted) for _ in range(2)] == [False, True]  # its part is one
+    world.is_away, world.now = False, world.now + 2
+    await used_up(counted, BOB)
+    assert not await used_up(counted)
+
+
+async def test_a_refusal_is_remembered_until_the_next_chance_and_no_longer():
+    world = World()
+    counted = quotas(world, key_per_minute=1)
+    assert not await used_up(counted)
+    world.now += 30
+    assert await used_up(counted)
+    world.now += 31
+    assert not await used_up(counted)
