@@ -162,6 +162,8 @@ ATTEMPTS = {
         (
             f"{SERVER}::test_a_body_beyond_the_limit_is_413_however_it_is_framed",
             f"{SERVER}::test_broken_http_is_400_and_closed",
+            f"{HTTP}/test_connections.py::test_a_head_that_never_ends_is_not_kept",
+            f"{LASTING}::test_head_of_an_export_is_a_head_alone",
         ),
     ),
     "S17": Attempt(
@@ -227,6 +229,8 @@ ATTEMPTS = {
             f"{QUOTAS}::test_who_guesses_keys_is_stopped_and_a_good_key_from_there_is_not",
             "e2e/test_tracing.py::test_who_is_not_let_in_leaves_no_span_whatever_they_ask_for",
             f"{PROBES}::test_guesses_are_counted_and_stopped",
+            f"{QUOTAS}::test_a_key_in_the_address_counts_like_a_guess",
+            "unit/entrypoints/http/test_patterns.py::test_an_evil_text_is_judged_in_no_time",
             "contract/test_rate_limiter.py::test_in_no_stretch_of_time_are_there_more_than_the_limit",
             "contract/test_rate_limiter.py::test_two_instances_count_together",
         ),
@@ -238,6 +242,8 @@ ATTEMPTS = {
             "unit/domain/services/test_quotas.py"
             "::test_each_of_several_instances_takes_its_part_while_the_counter_is_away",
             "unit/domain/services/test_quotas.py::test_a_counter_that_is_away_is_asked_once_a_second_and_found_again",
+            "unit/domain/services/test_quotas.py"
+            "::test_what_was_refused_while_the_counter_was_away_is_asked_again_when_it_is_back",
         ),
     ),
     "S28": Attempt(
@@ -356,6 +362,7 @@ ATTEMPTS = {
             f"{ENCRYPTION}::test_a_wrong_key_shows_nothing_and_the_right_one_everything",
             "unit/domain/services/test_rewrapping.py::test_a_write_that_comes_meanwhile_stays",
             "unit/domain/services/test_rewrapping.py::test_what_cannot_be_read_is_counted_and_left",
+            "unit/entrypoints/test_encryption.py::test_a_reload_takes_no_other_key_under_a_known_name",
         ),
     ),
     "S38": Attempt(
