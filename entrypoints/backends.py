@@ -21,6 +21,7 @@ from entrypoints.sections import ConfiguredBackend
 from entrypoints.settings import Settings
 from ports.ambient import Clock, Observer
 from ports.backend_type import BackendContext, OpenableBackend
+from ports.migrating import Migrating
 
 DRAIN_SECONDS = 30.0  # how long calls that run in a former backend may take before it is closed
 
@@ -238,6 +239,11 @@ def build_backend(settings: Settings, name: str, collections: Sequence[Collectio
     chosen: ConfiguredBackend = settings.backends[name]
     context = BackendContext(name=name, data_folder=settings.data_folder, collections=tuple(collections))
     return chosen.type.build(chosen.settings, context)
+
+
+async def is_laid_out(backend: OpenableBackend) -> bool:
+    """Whether opening a backend makes nothing, since its tables are those of this release, or it has none."""
+    return not isinstance(backend, Migrating) or all(step.applied for step in await backend.steps())
 
 
 @contextmanager

@@ -20,10 +20,9 @@ from domain.model.collections import Collection
 from domain.services.ending import ended
 from domain.services.rewrapping import Rewrapping, blinds_alike
 from domain.services.sealing import Sealing
-from entrypoints.backends import build_backend
+from entrypoints.backends import build_backend, is_laid_out
 from entrypoints.settings import Settings
 from ports.ambient import Observer
-from ports.migrating import Migrating
 from ports.storage_backend import StorageBackend
 
 if TYPE_CHECKING:
@@ -122,8 +121,8 @@ async def look(settings: Settings, keys: Keys) -> None:
     sealing = Sealing(settings.encrypted, AesKeyring(keys))
     for collection in filter(sealing.encrypts, BUILT_IN):
         backend = build_backend(settings, settings.collection(collection.name).backend, BUILT_IN)
-        if isinstance(backend, Migrating) and not all(step.applied for step in await backend.steps()):
-            continue  # its tables are not there yet, and opening it might make them
+        if not await is_laid_out(backend):
+            continue  # nothing is stored there yet
         await backend.open()
         try:
             await _check_blinds(sealing, backend, collection)

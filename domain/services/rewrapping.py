@@ -44,9 +44,13 @@ class Pass(msgspec.Struct, kw_only=True):
     values: Counter[str] = msgspec.field(default_factory=Counter)  # by the key that they were found under
     rewritten: int = 0  # records
     unreadable: int = 0  # records
-    finished: bool = False
-    finished_at: datetime | None = None  # aware, UTC
+    finished_at: datetime | None = None  # aware, UTC; None: it has not seen everything
     trouble: str = ""  # why it ended early, or could not do all
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has seen everything."""
+        return self.finished_at is not None
 
     @property
     def is_clean(self) -> bool:
@@ -204,7 +208,7 @@ class Rewrapping:
         async for portion in dumping.dump(collection):
             for begin in range(0, len(portion), PORTION):
                 await self._portion(collection, portion[begin : begin + PORTION], found)
-        found.finished, found.finished_at = True, self._clock.now()
+        found.finished_at = self._clock.now()
         if found.values[PLAIN]:
             self._sealing.former.add(collection.name)
         elif found.is_clean:

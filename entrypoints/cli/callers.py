@@ -10,11 +10,11 @@ from domain.errors import BackendUnavailable, StartFailure
 from domain.model.api_keys import ApiKey
 from domain.model.observations import IssuerLost, Observation
 from domain.services.api_keys import UNFIT, KeyStore
+from entrypoints.backends import is_laid_out
 from entrypoints.credentials import build_keys_backend, build_tokens
 from entrypoints.setting_rules import is_loopback
 from entrypoints.settings import Settings
 from ports.abilities import ConditionalWrites
-from ports.migrating import Migrating
 from ports.probing import Outlook
 
 _FIRST = "no key is made yet; `persistence keys create NAME --scope SCOPE` makes one"
@@ -73,7 +73,7 @@ async def _keys(settings: Settings) -> list[ApiKey]:
     backend = build_keys_backend(settings, settings.keys_backend)
     if not isinstance(backend, ConditionalWrites):
         raise StartFailure(f"Backend {settings.keys_backend}: {UNFIT}")
-    if isinstance(backend, Migrating) and not all(step.applied for step in await backend.steps()):
+    if not await is_laid_out(backend):
         return []
     store = KeyStore(lambda: backend)
     try:

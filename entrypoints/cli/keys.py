@@ -178,9 +178,7 @@ def _run(settings: Settings, act: Callable[[ApiKeys], Awaitable[T]]) -> T:
             "Keys in memory are the running service's: POST /api/v1/system/keys, or name another `auth.backend`.",
             Exit.INCOMPLETE,
         )
-    if settings.backends[
-        settings.keys_backend
-    ].type.alone:  # an embedded database, which every start makes and brings forward too
+    if settings.backends[settings.keys_backend].type.alone:  # embedded: every start makes it and brings it forward too
         asyncio.run(migrate(settings, [settings.keys_backend]))
     credentials = Credentials(settings, lambda _: None, SystemIds(), SystemClock())
 

@@ -14,6 +14,7 @@ from domain.model.logs import LOGS
 from domain.model.secret import Secret
 from domain.model.translation import SESSIONS, TASKS
 from domain.model.users import USERS
+from entrypoints.setting_rules import LOOPBACK_OF
 from entrypoints.settings import KEY_VARIABLE, key_of_environment, load_settings
 
 _KEY = "persistence.key"
@@ -109,7 +110,7 @@ def _url(_: click.Context, __: click.Parameter, value: str | None) -> str:
 def url_of(host: str, port: int, *, encrypted: bool = False) -> str:
     """The address by which this machine reaches a listener; with TLS by the name that certificates rather have."""
     scheme = "https" if encrypted else "http"
-    loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host)  # noqa: S104  (compared, not bound)
+    loopback = LOOPBACK_OF.get(host)
     reachable = host if loopback is None else "localhost" if encrypted else loopback
     return f"{scheme}://[{reachable}]:{port}" if ":" in reachable else f"{scheme}://{reachable}:{port}"
 

@@ -269,7 +269,7 @@ async def full_restart(trial: Trial) -> Result:
         result.note = f"{ready}, read by key after {read:.2f} s, memory +{grown // MIB} MiB"
         if opened > empty + 2 or read > 10:
             result.slow.append(f"too slow: {result.note}")
-        if grown > bound * 1.2 + OF_ANY_LOAD:
+        if grown > max(bound * 1.2, bound + OF_ANY_LOAD):
             result.faults.append(f"too large: {result.note}")
         return result
 

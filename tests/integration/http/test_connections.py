@@ -245,7 +245,7 @@ async def written(writer: asyncio.StreamWriter, pieces: list[bytes]) -> None:
 
 
 class Lines(logging.Handler):
-    """What a logger says, whatever others have made of logging."""
+    """What a logger says, wherever else that goes."""
 
     def __init__(self, logger: str) -> None:
         super().__init__()
@@ -253,18 +253,11 @@ class Lines(logging.Handler):
         self._logger = logging.getLogger(logger)
 
     def __enter__(self) -> Lines:
-        self._before = (self._logger.disabled, self._logger.level, logging.root.manager.disable)
-        self._logger.disabled = False
-        self._logger.setLevel(logging.DEBUG)
-        logging.disable(logging.NOTSET)
         self._logger.addHandler(self)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._logger.removeHandler(self)
-        self._logger.disabled, level, everywhere = self._before
-        self._logger.setLevel(level)
-        logging.disable(everywhere)
 
     def emit(self, record: logging.LogRecord) -> None:
         self.levels.append(record.levelname)
