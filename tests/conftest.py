@@ -22,8 +22,8 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _fixture(kind: type[Server | Minio | OpenSearch]):
-    @pytest.fixture(scope="session", name=kind.name)
+def _fixture(kind: type[Server | Minio | OpenSearch], name: str = ""):
+    @pytest.fixture(scope="session", name=name or kind.name)
     def server() -> Iterator[Server | Minio | OpenSearch]:
         with kind() as running:
             yield running
@@ -34,6 +34,14 @@ def _fixture(kind: type[Server | Minio | OpenSearch]):
 mariadb = _fixture(MariaDb)
 minio = _fixture(Minio)
 mysql = _fixture(MySql)
-opensearch = _fixture(OpenSearch)
+opensearch_server = _fixture(OpenSearch, "opensearch_server")
 postgres = _fixture(Postgres)
 redis = _fixture(Redis)
+
+
+@pytest.fixture
+def opensearch(opensearch_server: OpenSearch) -> Iterator[OpenSearch]:
+    """OpenSearch, running again and emptied when the test ends: every index takes of its memory."""
+    yield opensearch_server
+    opensearch_server.start()
+    opensearch_server.clear()

@@ -213,6 +213,7 @@ class OpenSearch(Container):
         environment = {
             "discovery.type": "single-node",
             "cluster.routing.allocation.disk.threshold_enabled": "false",  # the disk is the other tests' too
+            "indices.breaker.total.use_real_memory": "false",  # it counts garbage, which a serial collector leaves long
             "DISABLE_SECURITY_PLUGIN": "true",
             "DISABLE_INSTALL_DEMO_CONFIG": "true",
             "OPENSEARCH_JAVA_OPTS": "-Xms384m -Xmx384m",
@@ -234,6 +235,11 @@ class OpenSearch(Container):
         self.start()
         own = {"TYPE": "opensearch", "URL": self.url, "PREFIX": self.prefix(), **more}
         return {f"PERSISTENCE__SEARCH__{name}": value for name, value in own.items()}
+
+    def clear(self) -> None:
+        """Remove every index and every template."""
+        self.ask("DELETE", "/test*")
+        self.ask("DELETE", "/_index_template/*")
 
     def probe(self) -> None:
         """Ask whether it takes documents."""

@@ -52,9 +52,7 @@ def database(kind, request, migrated):
             yield database
     elif kind == "opensearch":
         server = request.getfixturevalue(kind)
-        prefix = server.prefix()
-        yield Indexes(server.host, server.port, prefix)
-        server.ask("DELETE", f"/{prefix}-*")
+        yield Indexes(server.host, server.port, server.prefix())
     else:
         yield migrated(request.getfixturevalue(kind)) if kind in SERVERS else None
 

@@ -69,7 +69,6 @@ async def test_a_killed_opensearch_delays_no_task_and_costs_no_log(tmp_path: Pat
         assert (await ask(f"{LOGS}/aggregate?group_by=level"))[1]["groups"] == [{"value": "info", "count": 200}]
         assert (await ask("/api/v1/system/dead-letters"))[1]["items"] == []
         assert await service.stop() == 0
-    opensearch.ask("DELETE", f"/{prefix}-*")
 
 
 async def test_a_log_that_a_changed_mapping_refuses_is_a_dead_letter_and_its_neighbours_are_stored(
@@ -107,7 +106,6 @@ async def test_a_log_that_a_changed_mapping_refuses_is_a_dead_letter_and_its_nei
         async with client.get(f"{LOGS}/{results[7]['key']}") as response:
             assert (await response.json())["service"] == "42"
         assert await service.stop() == 0
-    opensearch.ask("DELETE", f"/{prefix}-*")
 
 
 def change_mapping(opensearch, prefix: str, field: str, mapping: dict[str, Any]) -> None:

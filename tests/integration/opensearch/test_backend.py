@@ -50,7 +50,6 @@ async def store(opensearch):
     yield store
     for backend in store.opened:
         await backend.close()
-    opensearch.ask("DELETE", f"/{store.prefix}-*")
 
 
 def made(days: float, counter: int = 0) -> str:
