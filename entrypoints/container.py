@@ -43,14 +43,13 @@ from entrypoints.stop import Stop
 class Container(containers.DeclarativeContainer):
     """Flat and synchronous: building a part does no I/O; ``lifespan.running`` opens what must be opened."""
 
-    settings = providers.Dependency(instance_of=Settings)
+    settings, stop = providers.Dependency(instance_of=Settings), providers.Singleton(Stop)
     policy, shared, kept = settings.provided.buffer, settings.provided.shared_partitions, settings.provided.retention
     collections, lane_names = providers.Object(BUILT_IN), providers.Callable(assembly.names, BUILT_IN)
 
     # what a pure service may not take from the air
     clock, ids = providers.Singleton(SystemClock), providers.Singleton(assembly.build_ids, settings)
     logs, metrics = providers.Singleton(assembly.build_logs, settings, clock), providers.Singleton(Metrics, collections)
-    stop = providers.Singleton(Stop)
     told = providers.Singleton(assembly.build_observer, logs, metrics, stop)  # what a worker says, which traces itself
     tracing = providers.Singleton(assembly.build_tracing, settings, told, clock)
     observer = providers.Singleton(assembly.build_observer, told, tracing)
@@ -109,6 +108,7 @@ class Container(containers.DeclarativeContainer):
         searching=searching,
         encryption=encryption,
         observer=observer,
+        audit=logs,
         clock=clock,
         ids=ids,
         about=providers.Callable(assembly.build_about, settings, clock),

@@ -1,4 +1,4 @@
-"""Clock, ids and the observer: what a pure service may not take from the air."""
+"""Clock, ids, the observer and the audit trail: what nobody may take from the air."""
 
 from __future__ import annotations
 
@@ -42,4 +42,17 @@ class Observer(Protocol):
 
     def __call__(self, observation: Observation) -> None:
         """Take note. Never raises, never blocks."""
+        ...
+
+
+class AuditTrail(Protocol):
+    """Keeps what administrators do; where it cannot, they do nothing."""
+
+    @property
+    def is_kept(self) -> bool:
+        """False from a line that could not be written until one was."""
+        ...
+
+    def __call__(self, observation: Observation) -> None:
+        """Write it. Raises OSError, or ValueError where what it would be written to is closed."""
         ...

@@ -193,9 +193,10 @@ class LogObserver:
             wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
         ).bind()
         self._console = Console(stream)
+        self.is_kept = True  # as an audit trail
 
     def __call__(self, observation: Observation) -> None:
-        """Write one line, if its level is wanted."""
+        """Write one line, if its level is wanted. Raises OSError, or ValueError where the stream is closed."""
         kind = type(observation)
         if isinstance(observation, ServiceStarting):
             self._instance = observation.instance
@@ -204,7 +205,7 @@ class LogObserver:
         meta = {name: getattr(observation, name) for name in _META[kind]}
         request = {name: getattr(observation, name) for name in _REQUEST[kind]}
         trace_id = observation.trace.trace_id if observation.trace else None
-        self._log.log(LEVELS[kind], _EVENTS[kind], trace_id=trace_id, meta=meta, severity=LEVELS[kind], **request)
+        self._write(LEVELS[kind], _EVENTS[kind], trace_id=trace_id, meta=meta, **request)
 
     def foreign(self, record: logging.LogRecord) -> None:
         """Write a line of a library that uses the standard ``logging``, if its level is wanted."""
@@ -215,7 +216,12 @@ class LogObserver:
             meta["traceback"] = logging.Formatter().formatException(record.exc_info)
         trace = CURRENT.get()
         trace_id = trace.trace_id if trace else None
-        self._log.log(record.levelno, "library_reported", trace_id=trace_id, meta=meta, severity=record.levelno)
+        self._write(record.levelno, "library_reported", trace_id=trace_id, meta=meta)
+
+    def _write(self, level: int, event: str, **more: Any) -> None:
+        self.is_kept = False
+        self._log.log(level, event, severity=level, **more)
+        self.is_kept = True
 
     def _json_line(self, _: object, __: str, event: EventDict) -> str:
         envelope = self._envelope(event)

@@ -58,6 +58,7 @@ PersistenceError
 │   ├── SearchIncomplete       the search index lacks records that are stored
 │   ├── KeysUnreachable        the store of the API keys does not answer, and the key is not known here
 │   ├── LeaseLost              another worker drains the partition by now
+│   ├── AuditFailed            what administrators do cannot be written down
 │   ├── Draining               the service is shutting down
 │   └── BackendError           what a backend answers when it cannot do its work; itself: in words nobody knows
 │       ├── BackendUnavailable   gone, refused, timed out: retry for ever
@@ -91,6 +92,7 @@ from domain.errors.access import (
     Unauthenticated,
 )
 from domain.errors.outages import (
+    AuditFailed,
     BackendContended,
     BackendCorrupt,
     BackendError,
@@ -176,6 +178,7 @@ from domain.errors.starting import (
 __all__ = [
     "AbilityMissing",
     "AddressInUse",
+    "AuditFailed",
     "BackendContended",
     "BackendCorrupt",
     "BackendError",

@@ -96,6 +96,13 @@ class LeaseLost(Unavailable):
     cure = "Nothing has to be done: the other worker goes on where the watermark is."
 
 
+class AuditFailed(Unavailable):
+    """What administrators do cannot be written down."""
+
+    code = "audit_failed"
+    cure = "Make room where the service's log goes, or bring its reader back; look at what the detail says was done."
+
+
 class Draining(Unavailable):
     """The service is shutting down."""
 

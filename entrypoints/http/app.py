@@ -8,7 +8,7 @@ from functools import partial
 
 from aiohttp import web
 
-from domain.errors import Unauthenticated
+from domain.errors import AuditFailed, Unauthenticated
 from domain.model.observations import AdministratorActed, RequestServed
 from entrypoints.http import expectation
 from entrypoints.http.answers import CACHED, common_headers
@@ -107,11 +107,14 @@ async def serve(request: web.Request, handler: Bound) -> web.StreamResponse:
             call.endpoint = route.template
         await admit(call, route)
         expectation.check(request)
+        _check_audit(call, route)
         response = await handler(request)
     except Exception as error:  # the outermost net: whatever it is becomes an answer or ends the connection
         response = problem_response(error, call) if call.stream is None else _cut(call, call.stream, error)
     finally:
         doorway.bodies.release(call)
+    if route is not None and route.is_audited and call.is_admitted:
+        response = _audited(call, route, response)
     if call.stream is None:
         for name, value in common_headers(call).items():
             response.headers.setdefault(name, value)
@@ -121,8 +124,6 @@ async def serve(request: web.Request, handler: Bound) -> web.StreamResponse:
     if not request.content.is_eof():  # an answer before the body was read: what follows is no request
         response.force_close()
     _observe(call, response, doorway.clock.monotonic() - begun)
-    if route is not None and route.is_audited and call.is_admitted:
-        _audit(call, route, response)
     return response
 
 
@@ -161,17 +162,30 @@ def _observe(call: Call, response: web.StreamResponse, seconds: float) -> None:
     )
 
 
-def _audit(call: Call, route: Route, response: web.StreamResponse) -> None:
-    """Who did what, or was kept from it; parameters that are refused may be anything, secrets too."""
+def _check_audit(call: Call, route: Route | None) -> None:
+    if route is not None and route.is_audited and not call.doorway.audit.is_kept:
+        raise AuditFailed("The log, which keeps what administrators do, could not be written: nothing was done.")
+
+
+def _audited(call: Call, route: Route, response: web.StreamResponse) -> web.StreamResponse:
+    """The answer, once it is written who did what, or was kept from it; a problem where that cannot be written.
+
+    Parameters that are refused may be anything, secrets too.
+    """
     address = call.request.rel_url
-    call.doorway.observer(
-        AdministratorActed(
-            action=f"{route.handler.__module__.rpartition('.')[2]}.{route.handler.__name__}",
-            subject=(call.subject or (address.raw_path if response.status == 400 else address.raw_path_qs))[:500],
-            actor=call.actor,
-            status=response.status,
-            error=call.error,
-            request_id=call.request_id,
-            trace=call.trace,
-        )
+    acted = AdministratorActed(
+        action=f"{route.handler.__module__.rpartition('.')[2]}.{route.handler.__name__}",
+        subject=(call.subject or (address.raw_path if response.status == 400 else address.raw_path_qs))[:500],
+        actor=call.actor,
+        status=response.status,
+        error=call.error,
+        request_id=call.request_id,
+        trace=call.trace,
     )
+    try:
+        call.doorway.audit(acted)
+    except (OSError, ValueError):
+        if response.status < 400 and call.stream is None:
+            failed = AuditFailed("It was done, and the log, which keeps what administrators do, could not be written.")
+            return problem_response(failed, call)
+    return response

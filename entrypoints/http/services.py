@@ -25,7 +25,7 @@ from entrypoints.holds import Holds
 from entrypoints.http.body import Bodies
 from entrypoints.limiting import Limiting
 from entrypoints.searching import Searching
-from ports.ambient import Clock, Ids, Observer
+from ports.ambient import AuditTrail, Clock, Ids, Observer
 
 
 class RenderMetrics(Protocol):
@@ -52,6 +52,7 @@ class Doorway:
     credentials: Credentials
     limiting: Limiting
     observer: Observer
+    audit: AuditTrail
     clock: Clock
     ids: Ids
     bodies: Bodies = field(default_factory=Bodies)

@@ -97,6 +97,7 @@ def build_doors(container: Container, worker: PartitionWorker) -> list[HttpServe
         credentials=container.credentials(),
         limiting=container.limiting(),
         observer=container.observer(),
+        audit=container.logs(),
         clock=container.clock(),
         ids=container.ids(),
     )

@@ -11,11 +11,12 @@ from uuid import UUID
 import aiohttp
 import pytest
 
+from tests.e2e.api import Api
 from tests.e2e.service import PATIENT, Service, command, environment
 
 pytestmark = pytest.mark.slow
 
-LOGS = "/api/v1/logs"
+LOGS, KEYS = "/api/v1/logs", "/api/v1/system/keys"
 
 
 async def test_logs_go_in_and_out_by_the_command_line(tmp_path: Path) -> None:
@@ -48,6 +49,25 @@ async def test_logs_go_in_and_out_by_the_command_line(tmp_path: Path) -> None:
         assert "1 of 1 log" in shown.stdout + shown.stderr, shown.stdout
         shown = await asyncio.to_thread(persistence, "get", "logs", exported[0]["log_id"])
         assert (exported[0]["message"] in shown.stdout, shown.returncode) == (True, 0)
+
+
+async def test_while_the_log_takes_nothing_administrators_do_nothing_and_data_goes_on(tmp_path: Path) -> None:
+    service = Service(tmp_path, settings=PATIENT)
+    service.log = Path("/dev/full")
+    async with service, Api(service.url) as api:
+        for _ in range(2):
+            for refused in (
+                await api.send("POST", KEYS, body={"name": "ci", "scopes": ["read"]}),
+                await api.send("POST", "/api/v1/system/flush"),
+                await api.send("GET", f"{LOGS}/export"),
+            ):
+                assert (refused.status, refused.code) == (503, "audit_failed")
+            taken = await api.send("POST", f"{LOGS}/batch", body={"logs": [{"level": "info", "message": "m"}]})
+            assert taken.status == 202
+        listed = await api.send("GET", LOGS, params={"count": "exact", "consistency": "strong"})
+        assert (listed.status, listed.body["total"]) == (200, 2)
+        keys = await api.send("GET", KEYS)
+        assert (keys.status, keys.body["items"]) == (200, [])
 
 
 async def test_made_ids_outlive_a_kill_and_a_request_that_is_sent_again(tmp_path: Path) -> None:

@@ -436,7 +436,8 @@ ATTEMPTS = {
     ),
     "S48": Attempt(
         "administrative actions that nobody remembers",
-        "one line each, with who did it and what came of it",
+        "one line each, with who did it and what came of it; while the log cannot be written, nothing is done (503), "
+        "and data goes on",
         (
             f"{KEYS}::test_what_administrators_do_is_told_with_who_did_it_and_what_came_of_it",
             f"{KEYS}::test_who_takes_records_out_of_the_service_is_told_of",
@@ -448,8 +449,10 @@ ATTEMPTS = {
             f"{AUDIT}::test_keys_of_encrypted_fields_leave_one_each_also_where_no_configuration_can_be_read_yet",
             f"{AUDIT}::test_who_interrupts_a_command_that_has_changed_something_leaves_one_too",
             "e2e/test_command_line.py::test_a_key_of_whose_making_no_line_can_be_left_is_not_shown",
+            f"{KEYS}::test_what_cannot_be_written_down_is_not_done",
+            "e2e/test_logs.py::test_while_the_log_takes_nothing_administrators_do_nothing_and_data_goes_on",
         ),
-        "the service does not know whether what it writes to stdout arrives, and no log that is full or gone fails a "
-        "request of anybody's: an action whose line cannot be written is not undone. Commands do know, and show no key",
+        "the action whose line is the first that cannot be written is not undone: its answer says so, and shows no "
+        "key. Nobody knows what a reader does with lines that it has taken",
     ),
 }

@@ -97,6 +97,21 @@ class Observed:
 
 
 @dataclass
+class Audit:
+    """An audit trail whose disk is full while ``is_full``."""
+
+    observed: Observed
+    is_full: bool = False
+    is_kept: bool = True
+
+    def __call__(self, observation: Observation) -> None:
+        self.is_kept = not self.is_full
+        if self.is_full:
+            raise OSError("no space left on device")
+        self.observed(observation)
+
+
+@dataclass
 class Running:
     """A service that listens, and a client of it."""
 
@@ -274,6 +289,7 @@ def build(
         receipts=ReceiptService([c.name for c in BUILT_IN], log, receipts, issuer),
         encryption=encryption,
         observer=observed,
+        audit=Audit(observed),
         clock=clock,
         ids=SystemIds(),
         about=About(version="0.0.0", data_dir="nowhere", started_at=datetime.now(UTC)),

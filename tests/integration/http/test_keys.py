@@ -160,6 +160,29 @@ async def test_what_administrators_do_is_told_with_who_did_it_and_what_came_of_i
     assert body["key"] not in str(guarded.observed.seen)
 
 
+async def test_what_cannot_be_written_down_is_not_done(guarded: Running, admin: dict[str, str]) -> None:
+    audit = guarded.services.audit
+    audit.is_full = True
+    status, problem, _ = await made(guarded, admin)  # it shows then that the log is full
+    assert (status, problem["code"]) == (503, "audit_failed")
+    assert "key" not in problem
+    assert "It was done" in problem["detail"]
+    for _ in range(2):
+        status, problem, response = await made(guarded, admin)
+        assert (status, problem["code"], "nothing was done" in problem["detail"]) == (503, "audit_failed", True)
+        assert response.headers["Retry-After"]
+    assert (await guarded.get("/api/v1/logs/export", headers=await guarded.key("read")))[0] == 503
+    assert len((await guarded.get(KEYS, headers=admin))[1]["items"]) == 3  # the one that was made, and two of this test
+    written = await guarded.ask("POST", f"{TASKS}/batch", json={"tasks": []}, headers=await guarded.key("write"))
+    assert written[0] != 503
+
+    audit.is_full = False
+    assert (await made(guarded, admin))[0] == 503  # whose line is the first that is written again
+    assert (await made(guarded, admin))[0] == 201
+    told = [(each.action, each.status, each.error) for each in guarded.observed.of(AdministratorActed)]
+    assert told == [("keys.create", 503, "audit_failed"), ("keys.create", 201, None)]
+
+
 async def test_who_takes_records_out_of_the_service_is_told_of(guarded: Running, admin: dict[str, str]) -> None:
     ruler, reader = f"key:{admin['X-API-Key'][3:19]}", await guarded.key("read")
     asked = {

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 from datetime import UTC, datetime
+from functools import partial
 from typing import get_args
 
 import pytest
@@ -23,6 +24,16 @@ from domain.model.observations import (
 from domain.model.tracing import CURRENT, Trace
 
 SERVED = RequestServed(method="GET", endpoint="/api/v1/x/{id}", status=200, seconds=0.25, request_id="r-1")
+
+
+class Disk(io.StringIO):
+    """Takes nothing while it is full."""
+
+    is_full = False
+
+    def flush(self):
+        if self.is_full:
+            raise OSError("no space left on device")
 
 
 class FixedClock:
@@ -98,6 +109,21 @@ def test_what_administrators_do_is_written_however_little_is_wanted():
     acted = AdministratorActed(action="keys.create", subject="k", actor="me")
     (line,) = lines_of(SERVED, acted, level="critical")
     assert json.loads(line)["meta"]["action"] == "keys.create"
+
+
+def test_it_is_known_whether_the_last_line_was_written():
+    disk = Disk()
+    logs = LogObserver(disk, FixedClock())
+    report = logging.makeLogRecord({"levelno": logging.ERROR, "msg": "text"})
+    for write in (partial(logs, SERVED), partial(logs.foreign, report)):
+        assert logs.is_kept
+        disk.is_full = True
+        with pytest.raises(OSError, match="no space left"):
+            write()
+        assert not logs.is_kept
+        disk.is_full = False
+        write()
+    assert logs.is_kept
 
 
 @pytest.mark.parametrize("style", ["json", "console"])
