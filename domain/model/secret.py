@@ -38,4 +38,7 @@ def exposure(path: Path, owner: int, mode: int) -> str:
     forbidden = stat.S_IRWXO | (stat.S_IWGRP | stat.S_IXGRP if owner == 0 else stat.S_IRWXG)
     if not mode & forbidden:
         return ""
-    return f"{path} is open to others than its owner (mode {stat.S_IMODE(mode):o}); `chmod 600 {path}`"
+    cure = f"`chmod 600 {path}`"
+    if owner == 0:
+        cure += f", or `chmod 640 {path}` where the service reads it by its group"
+    return f"{path} is open to others than its owner (mode {stat.S_IMODE(mode):o}); {cure}"
