@@ -191,6 +191,10 @@ CAUSES: Mapping[str, str] = {
         "a setting that acknowledgements need. It said so before it kept anything."
     ),
     "lease_lost": "This worker did not renew its lease of a partition in time, and another one drains it.",
+    "audit_failed": (
+        "The disk under the service's log is full, or who read it is gone. What administrators do, and what takes "
+        "records out, is refused until a line can be written; records are taken, and reads are answered."
+    ),
     "draining": "A stop was asked for: requests that are on their way are finished, and no new records are taken.",
     "deadline_exceeded": "The answer took longer than it may.",
     "query_timeout": (

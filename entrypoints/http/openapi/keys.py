@@ -88,4 +88,6 @@ def refusals(route: Route) -> Problems:
         errors.ForeignOrigin,
         errors.KeysUnreachable,
     )
-    return known if route.right is None else (*known, errors.MissingScope)
+    if route.right is not None:
+        known += (errors.MissingScope,)
+    return (*known, errors.AuditFailed) if route.is_audited else known
