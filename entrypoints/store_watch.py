@@ -49,8 +49,10 @@ class StoreWatch:
     async def open(self) -> None:
         """Open the store; one that does not answer is opened later. Raises StartFailure, BackendExhausted."""
         if self._objects is not None:
-            with suppress(BackendUnavailable):
+            try:
                 await self._objects.open()
+            except BackendUnavailable as error:
+                self._found(healthy=False, detail=error.detail)
 
     async def close(self) -> None:
         """Close the store."""
@@ -76,10 +78,13 @@ class StoreWatch:
     async def _look(self, objects: OpenableObjectStore) -> None:
         while True:
             status = await _looked_at(objects)
-            if status.healthy is not self._is_there:
-                self._is_there = status.healthy
-                self._observer((ObjectStoreRegained if status.healthy else ObjectStoreLost)(detail=status.detail))
+            self._found(healthy=status.healthy, detail=status.detail)
             await asyncio.sleep(self._look_seconds)
+
+    def _found(self, *, healthy: bool, detail: str) -> None:
+        if healthy is not self._is_there:
+            self._is_there = healthy
+            self._observer((ObjectStoreRegained if healthy else ObjectStoreLost)(detail=detail))
 
     async def _sweep(self, sweeper: OrphanSweeper) -> None:
         while True:

@@ -75,6 +75,16 @@ async def test_a_store_that_is_away_at_the_start_is_opened_when_it_answers_and_e
     assert store.opened == 1
 
 
+async def test_a_store_that_is_away_at_the_start_alone_is_told_of_too():
+    store, seen = Store(away=True), []
+    found = watch(store, Sweeper(NOTHING), seen)
+    await found.open()
+    store.away = False
+    async with found.running():
+        await until(lambda: len(seen) == 2)
+    assert [type(one) for one in seen] == [ObjectStoreLost, ObjectStoreRegained]
+
+
 async def test_a_store_that_is_there_from_the_start_is_nothing_to_tell():
     seen: list = []
     found = watch(Store(), Sweeper(NOTHING), seen)
