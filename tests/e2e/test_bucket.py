@@ -28,7 +28,7 @@ async def wire(minio) -> AsyncIterator[Wire]:
 @pytest.fixture
 def bucket_service(tmp_path: Path, minio, wire: Wire):
     bucket, place = bucket_of(minio, port=wire.port), "PERSISTENCE__OBJECTS__"
-    impatient = {f"{place}CONNECT_SECONDS": "1", f"{place}READ_SECONDS": "1"}
+    impatient = {f"{place}CONNECT_SECONDS": "5", f"{place}READ_SECONDS": "5"}
     service = Service(tmp_path, settings=settings_of_bucket(bucket) | impatient)
     yield service
     service.kill()

@@ -76,8 +76,8 @@ def service(tmp_path: Path, wires: dict[str, Wire], redis, opensearch, minio) ->
         "OBJECTS__ACCESS_KEY": bucket.access_key.reveal(),
         "OBJECTS__SECRET_KEY": bucket.secret_key.reveal(),
         "OBJECTS__TLS": "false",
-        "OBJECTS__CONNECT_SECONDS": "1",
-        "OBJECTS__READ_SECONDS": "1",
+        "OBJECTS__CONNECT_SECONDS": "5",
+        "OBJECTS__READ_SECONDS": "5",
     }
     service = Service(tmp_path, settings={f"PERSISTENCE__{name}": value for name, value in said.items()})
     yield service
