@@ -1,4 +1,4 @@
-"""Clock, ids, the observer and the audit trail: what nobody may take from the air."""
+"""Clock, ids, the observer and the audit trail: what a pure service may not take from the air."""
 
 from __future__ import annotations
 
